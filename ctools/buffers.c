@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/* Where the folios are: huge-page-backed pools, checked to be so. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "buffers.h"
+
+#define GUARD		4096ul
+#define THP_ALIGN	(2ul << 20)
+#define MPOL_BIND	2
+
+static char *align_up(char *p, size_t to)
+{
+	return (char *)(((uintptr_t)p + to - 1) / to * to);
+}
+
+/* Sums a field of /proc/self/smaps over the mappings inside [start, end). */
+static size_t smaps_bytes(const char *field, const char *start,
+			  const char *end)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	size_t total = 0, kb, len = strlen(field);
+	unsigned long low, high;
+	int inside = 0;
+	char line[512];
+
+	if (!smaps)
+		return 0;
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
+			inside = low >= (uintptr_t)start &&
+				 high <= (uintptr_t)end;
+		else if (inside && !strncmp(line, field, len) &&
+			 sscanf(line + len, ": %zu kB", &kb) == 1)
+			total += kb << 10;
+	}
+	fclose(smaps);
+	return total;
+}
+
+static const char *bind_to_node(const struct pool *pool, int node)
+{
+	unsigned long mask[16] = { 0 };
+	const unsigned int bits = 8 * sizeof(mask[0]);
+
+	if (node < 0)
+		return NULL;
+	if ((size_t)node >= bits * 16)
+		return "no such NUMA node";
+	mask[(unsigned int)node / bits] = 1ul << ((unsigned int)node % bits);
+	if (syscall(SYS_mbind, pool->start, pool->bytes, MPOL_BIND, mask,
+		    bits * 16, 0))
+		return "cannot place memory on that NUMA node: "
+		       "see /sys/devices/system/node/has_memory";
+	return NULL;
+}
+
+/* Faults everything in, so that no sample has a page fault in it. */
+static void populate(struct pool *pool)
+{
+	volatile char *p = pool->start;
+
+	for (size_t off = 0; off < pool->bytes; off += GUARD)
+		p[off] = 1;
+}
+
+/*
+ * The pool is a mapping of its own: aligned by hand, then given its advice,
+ * which splits it from the guards, so that smaps counts it exactly.
+ */
+const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
+			int node)
+{
+	size_t whole = (bytes + THP_ALIGN - 1) / THP_ALIGN * THP_ALIGN;
+	const char *wrong;
+
+	if (whole > memory_available() / 2)
+		return "not enough memory: take fewer --pairs or a smaller "
+		       "--huge";
+	pool->bytes = bytes;
+	pool->map_bytes = whole + 2 * THP_ALIGN;
+	pool->map = mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pool->map == MAP_FAILED)
+		return "not enough memory: take fewer --pairs or a smaller "
+		       "--huge";
+	pool->start = align_up((char *)pool->map + GUARD, THP_ALIGN);
+
+	madvise(pool->start, whole, backing == BACKING_BASE ?
+		MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	wrong = bind_to_node(pool, node);
+	if (wrong)
+		return wrong;
+	populate(pool);
+	pool->huge_bytes = smaps_bytes("AnonHugePages", pool->start,
+				       pool->start + whole);
+	if (pool->huge_bytes > bytes)
+		pool->huge_bytes = bytes;
+	if (backing == BACKING_HUGE && pool->huge_bytes < bytes)
+		return "no huge pages behind the buffers: set "
+		       "/sys/kernel/mm/transparent_hugepage/enabled to madvise, "
+		       "or take --backing=auto";
+	return NULL;
+}
+
+void pool_destroy(struct pool *pool)
+{
+	munmap(pool->map, pool->map_bytes);
+}
+
+void fill_unique(struct pool *src)
+{
+	uint64_t *word = (uint64_t *)src->start;
+
+	for (size_t i = 0; i < src->bytes / 8; i++)
+		word[i] = unique_word(i);
+}
+
+/* Before the pool and after it there are guards, so this never leaves it. */
+void spoil(struct pool *dst, size_t offset, size_t bytes)
+{
+	char *start = dst->start + offset;
+
+	memset(start - GUARD, 0x5a, GUARD);
+	memset(start, 0, bytes);
+	memset(start + bytes, 0x5a, GUARD);
+}
+
+static int64_t first_not_marked(const char *start, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if (start[i] != 0x5a)
+			return (int64_t)i;
+	return NOTHING_WRONG;
+}
+
+int64_t first_wrong(const struct pool *dst, const struct pool *src,
+		    size_t offset, size_t bytes)
+{
+	const uint64_t *from = (const uint64_t *)(src->start + offset);
+	const uint64_t *to = (const uint64_t *)(dst->start + offset);
+	const char *start = dst->start + offset;
+	int64_t at;
+
+	for (size_t i = 0; i < bytes / 8; i++) {
+		uint64_t word = unique_word(offset / 8 + i);
+
+		if (to[i] != word || from[i] != word)
+			return (int64_t)i * 8;
+	}
+	at = first_not_marked(start - GUARD, GUARD);
+	if (at != NOTHING_WRONG)
+		return at - (int64_t)GUARD;
+	at = first_not_marked(start + bytes, GUARD);
+	return at == NOTHING_WRONG ? at : (int64_t)bytes + at;
+}
+
+/* One access per 64-byte line is enough to have the line. */
+void warm_source(const char *start, size_t bytes)
+{
+	for (size_t off = 0; off < bytes; off += 64)
+		(void)*(volatile const char *)(start + off);
+}
+
+/* Written, not read: a page that was just cleared is dirty in the cache. */
+void warm_destination(char *start, size_t bytes)
+{
+	for (size_t off = 0; off < bytes; off += 64)
+		*(volatile char *)(start + off) = 0;
+}
+
+size_t last_level_cache(void)
+{
+	char path[64], text[32] = "";
+	unsigned long kb;
+	size_t largest = 0;
+
+	for (int i = 0; i < 8; i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (fgets(text, sizeof(text), f)) {
+			kb = strtoul(text, NULL, 10);
+			if (kb << 10 > largest)
+				largest = kb << 10;
+		}
+		fclose(f);
+	}
+	return largest;
+}
+
+size_t memory_available(void)
+{
+	FILE *meminfo = fopen("/proc/meminfo", "r");
+	size_t kb, found = SIZE_MAX;
+	char line[128];
+
+	if (!meminfo)
+		return found;
+	while (fgets(line, sizeof(line), meminfo))
+		if (sscanf(line, "MemAvailable: %zu kB", &kb) == 1)
+			found = kb << 10;
+	fclose(meminfo);
+	return found;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BUFFERS_H
+#define BUFFERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a pool shall be made of; AUTO takes base pages when it must. */
+enum backing { BACKING_HUGE, BACKING_BASE, BACKING_AUTO };
+
+/* Folios one after the other, with 4 KiB of guard before and after. */
+struct pool {
+	char *start;
+	size_t bytes;
+	size_t huge_bytes;	/* of them, found to be behind huge pages */
+	void *map;
+	size_t map_bytes;
+};
+
+/* Returns NULL, or what went wrong in one line. node -1: anywhere. */
+const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
+			int node);
+void pool_destroy(struct pool *pool);
+
+/* Each 8-byte word is unique: number "nth" of a source pool holds this. */
+static inline uint64_t unique_word(uint64_t nth)
+{
+	/* An odd factor maps the numbers one to one; 0 is nobody's word. */
+	return (nth + 1) * 0x9e3779b97f4a7c15u;
+}
+
+void fill_unique(struct pool *src);
+
+/*
+ * Before and after a copy of "bytes" at "offset": spoil() writes what no
+ * source holds over the destination and marks what lies around it;
+ * first_wrong() returns where source, destination or surroundings are not as
+ * they must be, relative to the offset, or NOTHING_WRONG.
+ */
+#define NOTHING_WRONG	INT64_MAX
+void spoil(struct pool *dst, size_t offset, size_t bytes);
+int64_t first_wrong(const struct pool *dst, const struct pool *src,
+		    size_t offset, size_t bytes);
+
+/* Brings a range into the caller's cache, as read or as written. */
+void warm_source(const char *start, size_t bytes);
+void warm_destination(char *start, size_t bytes);
+
+size_t last_level_cache(void);	/* bytes, 0: not known */
+size_t memory_available(void);	/* bytes, SIZE_MAX: not known */
+
+#endif

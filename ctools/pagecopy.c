@@ -1,0 +1,779 @@
+// SPDX-License-Identifier: MIT
+/* The command line over the bench: what a patch can name as its test case. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define VERSION		"1.0"
+
+/* Exit codes; --help lists them. */
+#define CANNOT		1
+#define WRONG_COPY	2
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_VERIFY };
+
+struct options {
+	struct cell cell;
+	enum output output;
+	int list;
+	unsigned int processes;
+	int cpus[CPU_SETSIZE];
+};
+
+static const char help[] =
+"Usage: pagecopy [OPTION]... [VARIANT]...\n"
+"\n"
+"Copies huge pages in every way that was proposed for page migration and\n"
+"says which is faster, by how much, and how sure that is. All variants take\n"
+"turns in random order within each round, so that what else happens on the\n"
+"machine hits all of them alike. Every copy is verified before it is timed.\n"
+"\n"
+"A variant is STRATEGY:RULE:PRIMITIVE[:KEY=VALUE]...\n"
+"  STRATEGY   serial | parallel\n"
+"  RULE       page (one call per base page) | bulk (one call)\n"
+"  PRIMITIVE  movsq, movsb, memcpy, ...: see --list\n"
+"  map=       none | 2026 | 2017   bookkeeping around each call\n"
+"  delay=NS   instead: a modelled cost per call, calibrated\n"
+"  extent=    bytes per call, in place of RULE's: 64K, 2M, ...\n"
+"  folios=    folios per copy (1)\n"
+"  observe=   copy | stretch (the longest call in place of the whole)\n"
+"  threads=   parallel: threads that copy (1)\n"
+"  dispatch=  parallel: spawn | wake | spin (wake)\n"
+"  caller=    parallel: works | waits (works)\n"
+"With no variant given, the serial ladder and its parallel counterparts run.\n"
+"The first variant is what the others are compared with.\n"
+"\n"
+"What to do:\n"
+"      --list            primitives and map costs, and what is not there\n"
+"      --verify          check every byte of every variant, time nothing\n"
+"      --json            raw nanoseconds, one object per process\n"
+"      --help, --version\n"
+"How much:\n"
+"      --processes=N     fresh processes, the unit of the interval (20)\n"
+"      --rounds=N        interleaved rounds in each process (64)\n"
+"      --seed=N          of the order within rounds\n"
+"On what:\n"
+"      --huge=SIZE       huge page (2M)\n"
+"      --base=SIZE       base page (4K)\n"
+"      --pairs=N         folios in each pool (four times the last-level\n"
+"                        cache, at least 8)\n"
+"      --source=STATE    cold | warm before each copy (cold)\n"
+"      --destination=STATE\n"
+"      --backing=KIND    huge (or fail) | auto (marked when not) | base\n"
+"      --source-node=N --destination-node=N   NUMA placement\n"
+"      --cpus=LIST       the caller's CPU, then the workers': 0,8,16\n"
+"\n"
+"Examples:\n"
+"  pagecopy\n"
+"  pagecopy serial:page:movsq:map=2017 serial:bulk:movsq\n"
+"  pagecopy --source=warm serial:bulk:movsb parallel:bulk:movsb:threads=2\n"
+"\n"
+"Exit status: 0 done, 1 cannot run (one line says why), 2 a copy was wrong.\n";
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static void die(const char *format, ...)
+{
+	va_list args;
+
+	fputs("pagecopy: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(CANNOT);
+}
+
+/* Output that did not arrive is not output: a full disk is an error. */
+static void finish_output(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write the output: %s", strerror(errno));
+}
+
+static void list(void)
+{
+	const struct primitive *p;
+
+	puts("primitives");
+	for (unsigned int n = 0; (p = primitive_nth(n)); n++) {
+		const char *lacks = primitive_lacks(p);
+
+		printf("  %-10s %s\n", p->name, p->desc);
+		if (lacks)
+			printf("  %-10s (not on this machine: needs %s)\n", "",
+			       lacks);
+	}
+	puts("map costs, per call");
+	for (const struct map_cost *m = map_costs; m->name; m++)
+		printf("  %-10s %s\n", m->name, m->desc);
+}
+
+/* The primitive that the kernel's copy_page() is made of. */
+static const char *kernels_own(void)
+{
+	static const char *const known[] = { "movsq", "ldp-stnp" };
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (!primitive_lacks(primitive_find(known[i])))
+			return known[i];
+	return "memcpy";
+}
+
+static void list_json(void)
+{
+	const struct primitive *p;
+
+	printf("{\"copy_page\":\"%s\",\"primitives\":{", kernels_own());
+	for (unsigned int n = 0; (p = primitive_nth(n)); n++) {
+		const char *lacks = primitive_lacks(p);
+
+		printf("%s\n\"%s\":{\"description\":\"%s\",\"lacks\":",
+		       n ? "," : "", p->name, p->desc);
+		printf(lacks ? "\"%s\"}" : "null}", lacks);
+	}
+	puts("}}");
+}
+
+static const char *json_state(int warm)
+{
+	return warm ? "warm" : "cold";
+}
+
+static void json_samples(const char *key, const uint64_t *samples,
+			 size_t count)
+{
+	printf(",\"%s\":[", key);
+	for (size_t i = 0; i < count; i++)
+		printf("%s%" PRIu64, i ? "," : "", samples[i]);
+	putchar(']');
+}
+
+static void json_arm(const struct bench *b, const struct arm *arm)
+{
+	const struct variant *v = &arm->v;
+	size_t rounds = b->cell.rounds;
+
+	printf("{\"variant\":\"%s\",\"bytes\":%zu", v->name,
+	       b->cell.folio * v->folios);
+	if (v->delay_ns > 0)
+		printf(",\"delay_ns\":%g,\"delay_achieved_ns\":%.2f",
+		       v->delay_ns, arm->delay_achieved_ns);
+	json_samples("ns", arm->ns, rounds);
+	json_samples("caller_cpu_ns", arm->caller_cpu_ns, rounds);
+	if (v->parallel) {
+		printf(",\"threads\":%u", v->team.threads);
+		json_samples("worker_cpu_ns", arm->worker_cpu_ns,
+			     rounds * v->team.threads);
+	}
+	putchar('}');
+}
+
+static void print_json(struct bench *b)
+{
+	const struct cell *c = &b->cell;
+
+	printf("{\"pagecopy\":\"" VERSION "\",\"compiler\":\"%s\","
+	       "\"flags\":\"%s\"", __VERSION__, BUILD_FLAGS);
+	printf(",\"base\":%zu,\"huge\":%zu,\"pairs\":%zu,\"rounds\":%u,"
+	       "\"seed\":%" PRIu64, c->base, c->folio, c->pairs, c->rounds,
+	       c->seed);
+	printf(",\"source\":\"%s\",\"destination\":\"%s\"",
+	       json_state(c->src_warm), json_state(c->dst_warm));
+	printf(",\"source_node\":%d,\"destination_node\":%d", c->src_node,
+	       c->dst_node);
+	printf(",\"pool_bytes\":%zu,\"source_huge_bytes\":%zu,"
+	       "\"destination_huge_bytes\":%zu,\"last_level_cache\":%zu",
+	       b->src.bytes, b->src.huge_bytes, b->dst.huge_bytes,
+	       last_level_cache());
+	printf(",\"overhead_ns\":%.1f,\"arms\":[", bench_overhead_ns(b));
+	for (unsigned int i = 0; i < b->count; i++) {
+		if (i)
+			putchar(',');
+		json_arm(b, &b->arms[i]);
+	}
+	puts("]}");
+}
+
+/* What a process tells about an arm when text is wanted. */
+struct summary {
+	double log_speedup;	/* median over rounds of ln(first / this) */
+	double median_ns;
+};
+
+struct report {
+	double overhead_ns;
+	double huge_share;	/* of the buffers' bytes */
+	struct summary arm[];
+};
+
+static int by_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct summary summarise(const struct bench *b, const struct arm *arm)
+{
+	const struct arm *first = &b->arms[0];
+	unsigned int rounds = b->cell.rounds;
+	double logs[rounds];
+
+	/* Per folio: a variant may copy several at a time. */
+	for (unsigned int r = 0; r < rounds; r++)
+		logs[r] = log((double)first->ns[r] / first->v.folios /
+			      (double)arm->ns[r] * arm->v.folios);
+	qsort(logs, rounds, sizeof(logs[0]), by_double);
+	return (struct summary){
+		.log_speedup = (logs[(rounds - 1) / 2] + logs[rounds / 2]) / 2,
+		.median_ns = median_ns(arm->ns, rounds),
+	};
+}
+
+static void fill_report(struct report *report, struct bench *b)
+{
+	report->overhead_ns = bench_overhead_ns(b);
+	report->huge_share =
+		(double)(b->src.huge_bytes + b->dst.huge_bytes) /
+		(double)(b->src.bytes + b->dst.bytes);
+	for (unsigned int i = 0; i < b->count; i++)
+		report->arm[i] = summarise(b, &b->arms[i]);
+}
+
+/* The 97.5 % point of Student's t: Cornish-Fisher about the normal's. */
+static double t_quantile(double df)
+{
+	const double z = 1.959963985, z3 = z * z * z, z5 = z3 * z * z;
+
+	if (df < 2)
+		return 12.706;
+	return z + (z3 + z) / (4 * df) +
+	       (5 * z5 + 16 * z3 + 3 * z) / (96 * df * df) +
+	       (3 * z5 * z * z + 19 * z5 + 17 * z3 - 15 * z) /
+	       (384 * df * df * df);
+}
+
+static size_t report_bytes(unsigned int arms)
+{
+	return sizeof(struct report) + arms * sizeof(struct summary);
+}
+
+static const struct report *nth_report(const char *reports, unsigned int arms,
+				       unsigned int nth)
+{
+	return (const void *)(reports + nth * report_bytes(arms));
+}
+
+static double half_width(const double *values, unsigned int count)
+{
+	double mean = 0, spread = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		mean += values[i] / count;
+	for (unsigned int i = 0; i < count; i++)
+		spread += (values[i] - mean) * (values[i] - mean);
+	/*
+	 * Twice the variance of a mean: the interval is to hold the result of
+	 * another run like this one, not just the mean of many.
+	 */
+	return t_quantile(count - 1) *
+	       sqrt(2 * spread / (count - 1) / count);
+}
+
+/*
+ * Processes in a row are alike, as the machine drifts: so the same from the
+ * means of five batches of them, and the wider of the two.
+ */
+static double repeat_half_width(const double *values, unsigned int count)
+{
+	enum { BATCHES = 5 };
+	double batch[BATCHES], half = half_width(values, count);
+
+	if (count < 2 * BATCHES)
+		return half;
+	for (unsigned int b = 0; b < BATCHES; b++) {
+		unsigned int start = b * count / BATCHES;
+		unsigned int end = (b + 1) * count / BATCHES;
+
+		batch[b] = 0;
+		for (unsigned int i = start; i < end; i++)
+			batch[b] += values[i] / (end - start);
+	}
+	return fmax(half, half_width(batch, BATCHES));
+}
+
+static void print_line(const struct bench *b, const char *reports,
+		       unsigned int processes, unsigned int arm)
+{
+	const struct variant *v = &b->arms[arm].v;
+	double mean = 0, half, ns[processes], logs[processes];
+
+	for (unsigned int p = 0; p < processes; p++) {
+		const struct summary *s =
+			&nth_report(reports, b->count, p)->arm[arm];
+
+		logs[p] = s->log_speedup;
+		mean += logs[p] / processes;
+		ns[p] = s->median_ns;
+	}
+	qsort(ns, processes, sizeof(ns[0]), by_double);
+
+	printf("%s\n  %11.1f us", v->name, ns[processes / 2] / 1e3);
+	if (v->observe == OBSERVE_COPY)
+		printf("  %7.2f GB/s  %7.3fx",
+		       (double)(b->cell.folio * v->folios) / ns[processes / 2],
+		       exp(mean));
+	if (v->observe == OBSERVE_COPY && processes > 1 && arm) {
+		half = repeat_half_width(logs, processes);
+		printf("  [%.3f, %.3f]", exp(mean - half), exp(mean + half));
+	}
+	putchar('\n');
+}
+
+static double fastest_ns(const char *reports, const struct bench *b,
+			 unsigned int processes)
+{
+	double fastest = INFINITY;
+
+	for (unsigned int p = 0; p < processes; p++)
+		for (unsigned int i = 0; i < b->count; i++)
+			fastest = fmin(fastest, nth_report(reports, b->count,
+							   p)->arm[i].median_ns);
+	return fastest;
+}
+
+static void print_text(const struct bench *b, const char *reports,
+		       unsigned int processes)
+{
+	const struct cell *c = &b->cell;
+	double huge = 1, overhead = 0, fastest;
+
+	for (unsigned int p = 0; p < processes; p++) {
+		const struct report *r = nth_report(reports, b->count, p);
+
+		huge = fmin(huge, r->huge_share);
+		overhead = fmax(overhead, r->overhead_ns);
+	}
+	printf("pagecopy " VERSION ": %zu KiB folios of %zu KiB pages, "
+	       "source %s, destination %s\n", c->folio >> 10, c->base >> 10,
+	       json_state(c->src_warm), json_state(c->dst_warm));
+	printf("%u processes x %u rounds, interleaved; huge pages behind "
+	       "%.0f %% of the buffers\n", processes, c->rounds,
+	       floor(huge * 100));
+	puts("time, throughput, speed-up over the first [95 % of repeats]\n");
+	for (unsigned int i = 0; i < b->count; i++)
+		print_line(b, reports, processes, i);
+	fastest = fastest_ns(reports, b, processes);
+	printf("\nA copy of nothing takes %.3f us here: %.3f %% of the fastest "
+	       "above.\n", overhead / 1e3, 100 * overhead / fastest);
+}
+
+static void verify_all(struct bench *b)
+{
+	for (unsigned int i = 0; i < b->count; i++) {
+		const char *wrong = bench_verify(b, &b->arms[i]);
+
+		if (wrong) {
+			fprintf(stderr, "pagecopy: %s\n", wrong);
+			exit(WRONG_COPY);
+		}
+	}
+}
+
+static void must(const char *wrong)
+{
+	if (wrong)
+		die("%s", wrong);
+}
+
+/* The life of one process; "report" is filled when text is wanted. */
+static void measure_once(struct bench *b, enum output output,
+			 struct report *report)
+{
+	must(bench_open(b));
+	verify_all(b);
+	if (output == OUTPUT_VERIFY) {
+		for (unsigned int i = 0; i < b->count; i++)
+			printf("%s: every byte right\n", b->arms[i].v.name);
+	} else {
+		must(bench_run(b));
+		if (output == OUTPUT_JSON)
+			print_json(b);
+		else
+			fill_report(report, b);
+	}
+	bench_close(b);
+	finish_output();
+}
+
+static void read_fully(int fd, void *buffer, size_t bytes)
+{
+	for (size_t got = 0; got < bytes;) {
+		ssize_t n = read(fd, (char *)buffer + got, bytes - got);
+
+		if (n <= 0)
+			break;	/* its exit status says why */
+		got += (size_t)n;
+	}
+}
+
+/* A fresh process has fresh memory: it, not the round, is the sample. */
+static void measure_in_child(struct bench *b, const struct options *o,
+			     struct report *report)
+{
+	size_t bytes = report_bytes(b->count);
+	int fd[2], status;
+	pid_t child;
+
+	finish_output();
+	if (pipe(fd))
+		die("cannot make a pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		die("cannot make a process: %s", strerror(errno));
+	if (!child) {
+		/* Nobody measures for a parent that is gone. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(fd[0]);
+		measure_once(b, o->output, report);
+		if (write(fd[1], report, bytes) != (ssize_t)bytes)
+			die("cannot hand over the result");
+		exit(0);
+	}
+	close(fd[1]);
+	read_fully(fd[0], report, bytes);
+	close(fd[0]);
+	waitpid(child, &status, 0);
+	if (WIFSIGNALED(status))
+		die("a measuring process was killed by signal %d%s",
+		    WTERMSIG(status), WTERMSIG(status) == 9 ?
+		    ": out of memory? take fewer --pairs" : "");
+	if (WEXITSTATUS(status))
+		exit(WEXITSTATUS(status));
+}
+
+static void measure(struct bench *b, const struct options *o)
+{
+	size_t bytes = report_bytes(b->count);
+	char *reports = calloc(o->processes, bytes);
+	uint64_t seed = o->cell.seed;
+
+	if (!reports)
+		die("not enough memory: take fewer --processes");
+	for (unsigned int p = 0; p < o->processes; p++) {
+		b->cell.seed = seed + p;
+		measure_in_child(b, o, (void *)(reports + p * bytes));
+	}
+	if (o->output == OUTPUT_TEXT)
+		print_text(b, reports, o->processes);
+	free(reports);
+}
+
+static unsigned long parse_number(const char *option, const char *text,
+				  unsigned long least, unsigned long most)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || value < least ||
+	    value > most)
+		die("--%s=%s: give a number from %lu to %lu", option, text,
+		    least, most);
+	return value;
+}
+
+static int parse_state(const char *option, const char *text)
+{
+	if (strcmp(text, "cold") && strcmp(text, "warm"))
+		die("--%s=%s: cold or warm", option, text);
+	return !strcmp(text, "warm");
+}
+
+static enum backing parse_backing(const char *text)
+{
+	if (!strcmp(text, "huge"))
+		return BACKING_HUGE;
+	if (!strcmp(text, "base"))
+		return BACKING_BASE;
+	if (strcmp(text, "auto"))
+		die("--backing=%s: huge, auto or base", text);
+	return BACKING_AUTO;
+}
+
+static size_t parse_size_option(const char *option, const char *text)
+{
+	size_t size = parse_size(text);
+
+	if (!size || size % COPY_ALIGN)
+		die("--%s=%s: give a size as 64K or 2M, a multiple of 64",
+		    option, text);
+	return size;
+}
+
+static void allowed_cpus(struct options *o)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		die("cannot read the allowed CPUs: %s", strerror(errno));
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			o->cpus[o->cell.cpu_count++] = cpu;
+}
+
+static void parse_cpus(struct options *o, char *list)
+{
+	char *word;
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		die("cannot read the allowed CPUs: %s", strerror(errno));
+	o->cell.cpu_count = 0;
+	while ((word = strsep(&list, ","))) {
+		int cpu = (int)parse_number("cpus", word, 0, CPU_SETSIZE - 1);
+
+		if (!CPU_ISSET(cpu, &set))
+			die("--cpus: this process may not run on CPU %d", cpu);
+		for (unsigned int i = 0; i < o->cell.cpu_count; i++)
+			if (o->cpus[i] == cpu)
+				die("--cpus: CPU %d is named twice", cpu);
+		o->cpus[o->cell.cpu_count++] = cpu;
+	}
+}
+
+enum {
+	OPT_LIST = 1000, OPT_VERIFY, OPT_JSON, OPT_HELP, OPT_VERSION,
+	OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE, OPT_PAIRS,
+	OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
+	OPT_DESTINATION_NODE, OPT_CPUS,
+};
+
+static const struct option long_options[] = {
+	{ "list", no_argument, NULL, OPT_LIST },
+	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "processes", required_argument, NULL, OPT_PROCESSES },
+	{ "rounds", required_argument, NULL, OPT_ROUNDS },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "huge", required_argument, NULL, OPT_HUGE },
+	{ "base", required_argument, NULL, OPT_BASE },
+	{ "pairs", required_argument, NULL, OPT_PAIRS },
+	{ "source", required_argument, NULL, OPT_SOURCE },
+	{ "destination", required_argument, NULL, OPT_DESTINATION },
+	{ "backing", required_argument, NULL, OPT_BACKING },
+	{ "source-node", required_argument, NULL, OPT_SOURCE_NODE },
+	{ "destination-node", required_argument, NULL, OPT_DESTINATION_NODE },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{}
+};
+
+static void tell_and_leave(const char *text)
+{
+	fputs(text, stdout);
+	finish_output();
+	exit(0);
+}
+
+static void parse_options(struct options *o, int argc, char **argv)
+{
+	struct cell *c = &o->cell;
+	int option, index;
+
+	while ((option = getopt_long(argc, argv, "", long_options,
+				     &index)) != -1) {
+		const char *name;
+
+		if (option == '?')
+			exit(CANNOT);	/* getopt has said why */
+		name = long_options[index].name;
+		switch (option) {
+		case OPT_VERIFY: o->output = OUTPUT_VERIFY; break;
+		case OPT_JSON: o->output = OUTPUT_JSON; break;
+		case OPT_PROCESSES:
+			o->processes = (unsigned int)
+				parse_number(name, optarg, 1, 10000);
+			break;
+		case OPT_ROUNDS:
+			c->rounds = (unsigned int)
+				parse_number(name, optarg, 1, 100000);
+			break;
+		case OPT_SEED:
+			c->seed = parse_number(name, optarg, 0, UINT32_MAX);
+			break;
+		case OPT_HUGE:
+			c->folio = parse_size_option(name, optarg);
+			break;
+		case OPT_BASE:
+			c->base = parse_size_option(name, optarg);
+			break;
+		case OPT_PAIRS:
+			c->pairs = parse_number(name, optarg, 1, 1 << 20);
+			break;
+		case OPT_SOURCE:
+			c->src_warm = parse_state(name, optarg);
+			break;
+		case OPT_DESTINATION:
+			c->dst_warm = parse_state(name, optarg);
+			break;
+		case OPT_BACKING: c->backing = parse_backing(optarg); break;
+		case OPT_SOURCE_NODE:
+			c->src_node = (int)parse_number(name, optarg, 0, 1023);
+			break;
+		case OPT_DESTINATION_NODE:
+			c->dst_node = (int)parse_number(name, optarg, 0, 1023);
+			break;
+		case OPT_CPUS: parse_cpus(o, optarg); break;
+		case OPT_LIST: o->list = 1; break;
+		case OPT_HELP: tell_and_leave(help); break;
+		case OPT_VERSION: tell_and_leave("pagecopy " VERSION "\n");
+		}
+	}
+}
+
+/* Both pools together hold eight times what the caches can keep. */
+static size_t default_pairs(size_t folio)
+{
+	size_t pairs = (4 * last_level_cache() + folio - 1) / folio;
+
+	return pairs < 8 ? 8 : pairs;
+}
+
+static void check_cell(struct cell *c)
+{
+	if (c->folio % c->base)
+		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
+	if (!c->pairs)
+		c->pairs = default_pairs(c->folio);
+}
+
+static void check_variant(const struct options *o, const struct variant *v)
+{
+	const struct cell *c = &o->cell;
+	const char *lacks = primitive_lacks(v->primitive);
+
+	if (lacks)
+		die("%s: cannot run here: needs %s", v->name, lacks);
+	/* Bytes can be checked with any number, time only with CPUs enough. */
+	if (v->team.threads > c->cpu_count && o->output != OUTPUT_VERIFY)
+		die("%s: more threads than CPUs: this process may run on %u",
+		    v->name, c->cpu_count);
+	if (v->folios > c->pairs)
+		die("%s: more folios than --pairs=%zu", v->name, c->pairs);
+}
+
+static void add_arm(struct bench *b, const struct options *o, const char *text)
+{
+	struct variant v;
+	const char *wrong = variant_parse(&v, text, b->cell.base,
+					  b->cell.folio);
+
+	if (wrong)
+		die("%s: %s", text, wrong);
+	check_variant(o, &v);
+	b->arms[b->count++] = (struct arm){ .v = v };
+}
+
+static void add_default_arms(struct bench *b, const struct options *o)
+{
+	static const char *const serial[] = {
+		"serial:page:%s:map=2017", "serial:page:%s:map=2026",
+		"serial:page:%s", "serial:bulk:%s",
+	};
+	static const char *const parallel[] = {
+		"parallel:page:%s:map=2017:threads=%u",
+		"parallel:bulk:%s:threads=%u",
+		"parallel:bulk:%s:threads=%u:dispatch=spawn:caller=waits",
+	};
+	unsigned int threads = b->cell.cpu_count < 8 ? b->cell.cpu_count : 8;
+	char text[VARIANT_NAME_MAX];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), serial[i], kernels_own());
+		add_arm(b, o, text);
+	}
+	for (unsigned int i = 0; i < 3 && threads > 1; i++) {
+		snprintf(text, sizeof(text), parallel[i], kernels_own(),
+			 threads);
+		add_arm(b, o, text);
+	}
+}
+
+/* --verify with no variant named: every primitive, each strategy and rule. */
+static void add_arms_to_verify(struct bench *b, const struct options *o)
+{
+	const struct primitive *p;
+	char text[VARIANT_NAME_MAX];
+
+	for (unsigned int n = 0; (p = primitive_nth(n)); n++) {
+		if (primitive_lacks(p) || !strcmp(p->name, "empty"))
+			continue;
+		for (int parallel = 0; parallel < 2; parallel++)
+			for (int bulk = 0; bulk < 2; bulk++) {
+				snprintf(text, sizeof(text), "%s:%s:%s",
+					 parallel ? "parallel" : "serial",
+					 bulk ? "bulk" : "page", p->name);
+				if (parallel)
+					snprintf(text + strlen(text), 24,
+						 ":threads=%u",
+						 b->cell.cpu_count);
+				add_arm(b, o, text);
+			}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o = {
+		.cell = { .base = 4096, .folio = 2 << 20, .rounds = 64,
+			  .seed = 1, .src_node = -1, .dst_node = -1 },
+		.processes = 20,
+	};
+	struct bench b = {};
+
+	allowed_cpus(&o);
+	parse_options(&o, argc, argv);
+	if (o.list) {
+		if (o.output == OUTPUT_JSON)
+			list_json();
+		else
+			list();
+		finish_output();
+		return 0;
+	}
+	check_cell(&o.cell);
+	o.cell.cpus = o.cpus;
+	b.cell = o.cell;
+	b.arms = calloc((size_t)(argc - optind) + 256, sizeof(*b.arms));
+	if (!b.arms)
+		die("not enough memory");
+	for (int i = optind; i < argc; i++)
+		add_arm(&b, &o, argv[i]);
+	if (!b.count && o.output == OUTPUT_VERIFY)
+		add_arms_to_verify(&b, &o);
+	else if (!b.count)
+		add_default_arms(&b, &o);
+
+	if (o.output == OUTPUT_VERIFY)
+		measure_once(&b, o.output, NULL);
+	else
+		measure(&b, &o);
+	free(b.arms);
+	return 0;
+}

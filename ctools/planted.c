@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Kernels planted to be caught: a bench that lets them pass proves nothing.
+ * Only in pagecopy-planted, never in pagecopy.
+ */
+#include <string.h>
+
+#include "clock.h"
+#include "primitives.h"
+
+/* Drops the last word: the tail that two posted patches dropped. */
+static void copy_truncated(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len - 8);
+}
+
+/* Writes one word more than it was given. */
+static void copy_overrun(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len + 8);
+}
+
+/* Takes 3 % longer than memcpy(), whatever that takes. */
+static void copy_slower(void *dst, const void *src, size_t len)
+{
+	uint64_t start = now_ns(), took;
+
+	memcpy(dst, src, len);
+	took = now_ns() - start;
+	while (now_ns() - start < took + took * 3 / 100)
+		;
+}
+
+const struct primitive planted_primitives[] = {
+	{
+		.name = "planted-truncated",
+		.desc = "planted: leaves the last word out",
+		.copy = copy_truncated,
+	}, {
+		.name = "planted-overrun",
+		.desc = "planted: writes past the end",
+		.copy = copy_overrun,
+	}, {
+		.name = "planted-slower",
+		.desc = "planted: 3 % slower than memcpy",
+		.copy = copy_slower,
+	}, {}
+};
