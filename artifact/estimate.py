@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""From samples to ratios with intervals.
+
+Within a process: the median over rounds of the paired log-ratio. Between
+processes: the mean, with an interval for *another run's* result. A plain
+confidence interval promises too much here; interval() says why and mends it.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from artifact import plan
+from artifact.load import Samples
+
+LEVEL = 0.95
+BATCHES = 5
+MOST_CORRELATED = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A number and the interval in which 95 % of repeats should fall."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    @property
+    def differs_from_1(self) -> bool:
+        return not self.low <= 1 <= self.high
+
+
+def interval(values: np.ndarray) -> Estimate:
+    """Mean of one value per process, in the order they ran, with interval.
+
+    The half-width t * s * sqrt(2 / n) has a 2 because a repeat of the run has
+    a mean of its own, as uncertain as this one. And n is not the number of
+    processes: near in time they are alike, because the host drifts. Two
+    remedies, of which the wider is taken: the effective number of processes
+    from the correlation of neighbours, and the means of five batches in a
+    row. What drifts more slowly than the run lasts, no run can know of.
+    """
+    values = np.asarray(values, float)
+    halves = [_correlated_half_width(values)]
+    if len(values) >= 2 * BATCHES:
+        batches = [batch.mean() for batch in np.array_split(values, BATCHES)]
+        halves.append(_half_width(np.var(batches, ddof=1), BATCHES))
+    mean, half = float(values.mean()), max(halves)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def _correlated_half_width(values: np.ndarray) -> float:
+    """For values that each remember the one before (an AR(1) process)."""
+    n = len(values)
+    deviations = values - values.mean()
+    total = float(deviations @ deviations)
+    if n < 2 or total == 0:
+        return math.inf if n < 2 else 0.0
+    neighbours = float(deviations[1:] @ deviations[:-1]) / total
+    neighbours += (1 + 3 * neighbours) / n      # Kendall 1954: it is biased down
+    neighbours = min(max(neighbours, 0.0), MOST_CORRELATED)
+    inflation = (1 + neighbours) / (1 - neighbours)
+    variance = total / (n - min(inflation, n / 2))
+    return _half_width(variance, max(n / inflation, 2.0))
+
+
+def _half_width(variance: float, n: float) -> float:
+    """n values of that variance: where another such mean should fall."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * math.sqrt(2 * variance / n))
+
+
+def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
+    """One natural logarithm per process: how much faster ``arm`` is, per byte."""
+    per_round = _log_cost(samples, samples.seconds, over) \
+        - _log_cost(samples, samples.seconds, arm)
+    return np.median(per_round, axis=1)
+
+
+def _log_cost(samples: Samples, times: dict[str, np.ndarray], arm: str) -> np.ndarray:
+    """Logarithm of the time per byte, (processes, rounds); the baseline's is
+    the mean of its replicas in the same round."""
+    names = _replicas(samples) if arm == samples.cell.variants[0] else [arm]
+    return np.mean([np.log(times[name] / samples.bytes[name]) for name in names], axis=0)
+
+
+def _replicas(samples: Samples) -> list[str]:
+    return [samples.cell.variants[0] + replica for replica in plan.REPLICAS]
+
+
+def speedup(samples: Samples, arm: str, over: str) -> Estimate:
+    """How many times faster ``arm`` moves a byte than ``over`` does."""
+    return _exp(interval(log_speedups(samples, arm, over)))
+
+
+def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
+    """Time that ``arm`` takes beyond ``over``, in ns for each of its pages."""
+    per_round = (samples.seconds[arm] - samples.seconds[over]) * 1e9 / pages
+    return interval(np.median(per_round, axis=1))
+
+
+def cpu_ratio(samples: Samples, arm: str, over: str) -> Estimate:
+    """How many times the CPU time of ``over`` a byte costs with ``arm``."""
+    per_round = _log_cost(samples, samples.cpu_seconds, arm) \
+        - _log_cost(samples, samples.cpu_seconds, over)
+    return _exp(interval(np.median(per_round, axis=1)))
+
+
+def _exp(logs: Estimate) -> Estimate:
+    return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
+
+
+def share(part: np.ndarray, whole: np.ndarray) -> Estimate | None:
+    """The part of a gain, both as logarithms per process: part / whole.
+
+    Linearised, so that the interval is that of interval(). None where the
+    whole is not clearly a gain: a share of nothing is no number.
+    """
+    if interval(whole).low <= 0:
+        return None
+    ratio = part.mean() / whole.mean()
+    return interval(ratio + (part - ratio * whole) / whole.mean())
+
+
+def same_kernel_ratio(samples: Samples) -> Estimate:
+    """The A/A ratio: two replicas of the baseline over the other two."""
+    logs = np.log([samples.seconds[name] for name in _replicas(samples)])
+    per_round = (logs[0] + logs[2] - logs[1] - logs[3]) / 2
+    return _exp(interval(np.median(per_round, axis=1)))
+
+
+def is_stable(samples: Samples) -> bool:
+    """The cell's own A/A check: covers 1, as sharply as the cell is meant to.
+
+    The interval is that of a repeat, so chance fails about one cell in 150.
+    """
+    ratio = same_kernel_ratio(samples)
+    return not ratio.differs_from_1 and \
+        (ratio.high - ratio.low) / 2 <= samples.cell.resolution
+
+
+def best_serial(samples: Samples) -> str:
+    """The serial bulk arm that moves a byte in the least time."""
+    arms = [arm for arm in samples.cell.variants if plan.fields(arm)["strategy"] == "serial"
+            and plan.fields(arm)["rule"] == "bulk"]
+    first = samples.cell.variants[0]
+    return max(arms, key=lambda arm: log_speedups(samples, arm, first).mean())
+
+
+def gbps(samples: Samples, arm: str) -> float:
+    """Throughput in GB/s (1e9), bytes counted once: median of processes."""
+    medians = np.median(samples.seconds[arm], axis=1)
+    return float(samples.bytes[arm] / np.median(medians) / 1e9)
+
+
+def cpu_seconds_per_gib(samples: Samples, arm: str) -> float:
+    """CPU time of caller and workers for 1 GiB: median of processes."""
+    medians = np.median(samples.cpu_seconds[arm], axis=1)
+    return float(np.median(medians) / samples.bytes[arm] * (1 << 30))
+
+
+def table(samples: Samples, over: str | None = None) -> pd.DataFrame:
+    """One row per arm that copies: its fields, throughput and speed-up.
+
+    over: the arm that the speed-ups are relative to; the baseline if None.
+    """
+    over = over or samples.cell.variants[0]
+    rows = []
+    for arm in samples.cell.variants:
+        fields = plan.fields(arm)
+        if fields["observe"] != "copy":
+            continue
+        ratio = speedup(samples, arm, over)
+        rows.append({"arm": arm, **fields, "gbps": gbps(samples, arm),
+                     "us": 1e6 * float(np.median(samples.seconds[arm])),
+                     "speedup": ratio.value, "low": ratio.low, "high": ratio.high})
+    frame = pd.DataFrame(rows)
+    return frame.astype({"delay": float, "threads": int, "folios": int})

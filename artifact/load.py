@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Finished cells, read back from their pyperf files and checked."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pyperf
+
+from artifact import paths
+from artifact.plan import Cell
+from artifact.problem import Problem, one_line
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """What a cell's processes measured.
+
+    seconds, cpu_seconds: arm to array (processes, rounds); cpu_seconds is of
+    caller and workers together and has only the arms of parallel cells.
+    bytes: arm to bytes per sample. delay_ns: arm to the modelled map cost it
+    really had, in ns per page. facts: one dict for each process.
+    """
+
+    cell: Cell
+    seconds: dict[str, np.ndarray]
+    cpu_seconds: dict[str, np.ndarray]
+    bytes: dict[str, int]
+    delay_ns: dict[str, float]
+    facts: list[dict]
+
+    @property
+    def huge_share(self) -> float:
+        """Least share of the buffers, 0..1, that huge pages were behind."""
+        return min(facts["huge_share"] for facts in self.facts)
+
+
+def cell_file(run: paths.Run, cell: Cell) -> Path:
+    return run.cells / f"{cell.id}.json.gz"
+
+
+def cell(run: paths.Run, wanted: Cell) -> Samples:
+    """Reads a finished cell; Problem where it is missing, cut off or foreign."""
+    path = cell_file(run, wanted)
+    if not path.exists():
+        raise Problem(f"cell {wanted.id}", f"not measured in run {run.name}",
+                      "run 'make reproduce', or take this machine's run instead of a recorded one")
+    try:
+        suite = pyperf.BenchmarkSuite.load(str(path))
+        found = {b.get_name(): b for b in suite.get_benchmarks()}
+    except Exception as error:     # pyperf raises whatever its JSON reader meets
+        raise Problem(f"cell file {paths.shown(path)}",
+                      f"cut off or not a pyperf file ({one_line(error)})",
+                      "delete it and run again: the other cells stay") from error
+    _check_arms(path, wanted, found)
+    arms = list(wanted.arms)
+    return Samples(
+        wanted,
+        {arm: _values(found[arm]) for arm in arms},
+        {arm: sum(_values(found[name]) for name in (f"{arm} caller cpu", f"{arm} workers cpu")
+                  if name in found) for arm in arms if f"{arm} caller cpu" in found},
+        {arm: found[arm].get_metadata()["bytes"] for arm in arms},
+        {arm: delay for arm in arms if (delay := _achieved_delay(found[arm])) is not None},
+        [run.get_metadata() for run in found[arms[0]].get_runs()])
+
+
+def _achieved_delay(benchmark: pyperf.Benchmark) -> float | None:
+    found = [run.get_metadata().get("delay_achieved_ns") for run in benchmark.get_runs()]
+    return None if None in found else float(np.median(found))
+
+
+def _values(benchmark: pyperf.Benchmark) -> np.ndarray:
+    return np.array([run.values for run in benchmark.get_runs()])
+
+
+def _check_arms(path: Path, wanted: Cell, found: dict) -> None:
+    def foreign(why: str) -> Problem:
+        return Problem(f"cell file {paths.shown(path)}", f"foreign: {why}",
+                       "delete it and run again: the other cells stay")
+
+    missing = [arm for arm in wanted.arms if arm not in found]
+    if missing:
+        raise foreign(f"no samples of {missing[0]}")
+    for name, benchmark in found.items():
+        shape = {len(run.values) for run in benchmark.get_runs()}
+        if benchmark.get_nrun() != wanted.processes or shape != {wanted.rounds}:
+            raise foreign(f"{name} is not {wanted.processes} processes of {wanted.rounds} rounds")

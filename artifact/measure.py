@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""Cells in, one pyperf file per finished cell out; interrupted at will.
+
+The outer loop is the pass and the inner loop the cell, so that every figure
+samples the whole run and not just the minutes it happened to be measured in.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyperf
+
+from artifact import ctools, estimate, load, machine, paths
+from artifact.plan import Cell
+from artifact.problem import Problem, one_line
+
+BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
+QUIET_SECONDS = 0.2     # looked at before each process of such a cell
+PATIENCE_SECONDS = 30   # waited for quiet in all; after that it is only noted
+
+
+def missing(run: paths.Run, cells: list[Cell]) -> list[Cell]:
+    """The cells that have no finished file yet."""
+    return [cell for cell in cells if not load.cell_file(run, cell).exists()]
+
+
+def processes_done(run: paths.Run, cell: Cell) -> int:
+    """How many of a cell's processes are on disk."""
+    if load.cell_file(run, cell).exists():
+        return cell.processes
+    return sum(1 for i in range(cell.processes) if _process_file(run, cell, i).exists())
+
+
+def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> None:
+    """Measures what is missing of the cells; a cell that fails its own A/A
+    check is measured once more, and the first attempt kept beside it.
+
+    Raises Problem when nothing may be measured here, another process is
+    measuring, or pagecopy fails. What is finished stays finished.
+    """
+    todo = missing(run, cells)
+    if not todo:
+        return
+    if not run.may_measure:
+        raise Problem(f"run {run.name}", f"recorded data has no cell {todo[0].id}",
+                      "use the parameters it was recorded with, or a run of your own")
+    with alone(run):
+        ctools.build()
+        _write_machine_record(run)
+        _measure_in_passes(run, todo, say)
+        again = [cell for cell in todo if _reject_if_unstable(run, cell, say)]
+        if again:
+            _measure_in_passes(run, again, say)
+
+
+@contextlib.contextmanager
+def alone(run: paths.Run) -> Iterator[None]:
+    """Only one measurement at a time: two would measure each other."""
+    path = paths.RESULTS / ".lock"
+    try:
+        run.cells.mkdir(parents=True, exist_ok=True)
+        lock = open(path, "w")
+    except OSError as error:
+        raise Problem(f"cannot write {paths.shown(path.parent)}", error.strerror,
+                      "set RESULTS to a folder you may write to") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Problem("cannot measure", "another run is measuring on this machine",
+                          "wait until it is done, or stop it") from error
+        for leftover in run.cells.glob("**/*.tmp"):
+            leftover.unlink(missing_ok=True)
+        yield
+
+
+def mixture(samples: list[load.Samples]) -> list[str]:
+    """In what the processes of a run differ that ought to be the same."""
+    facts = [fact for cell in samples for fact in cell.facts]
+    same = {"commit": "commit", "pagecopy": "program", "platform": "kernel",
+            "cpu_model_name": "CPU", "boot_time": "boot"}
+    return [f"{len(found)} different {what}s: {', '.join(sorted(map(str, found)))}"
+            for key, what in same.items()
+            if len(found := {fact.get(key) for fact in facts}) > 1]
+
+
+def _write_machine_record(run: paths.Run) -> None:
+    if not run.machine.exists():
+        text = json.dumps(machine.record(), indent=1)
+        paths.write_atomically(run.machine, text.encode())
+
+
+def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
+    progress = Progress(run, cells, say)
+    patience = PATIENCE_SECONDS
+    passes = max(cell.processes for cell in cells)
+    for nth in range(passes):
+        for cell in cells:
+            for index in _indices_of_pass(cell, nth, passes):
+                if _process_file(run, cell, index).exists():
+                    continue
+                started = time.monotonic()
+                quiet, waited = _wait_for_quiet(patience) if cell.quiet else (True, 0.0)
+                patience -= waited
+                _run_process(run, cell, index, quiet)
+                progress.done(cell, time.monotonic() - started)
+        progress.report(nth + 1, passes)
+    for cell in cells:
+        _finish(run, cell)
+
+
+def _indices_of_pass(cell: Cell, nth: int, passes: int) -> list[int]:
+    """Which of a cell's processes belong to a pass: spread over all of them."""
+    return [i for i in range(cell.processes) if i * passes // cell.processes == nth]
+
+
+def _wait_for_quiet(patience: float) -> tuple[bool, float]:
+    """Whether every CPU was idle for a moment, and the seconds waited for it."""
+    started = time.monotonic()
+    while True:
+        if machine.busiest_cpu(QUIET_SECONDS) < BUSY:
+            return True, time.monotonic() - started - QUIET_SECONDS
+        if time.monotonic() - started > patience:
+            return False, max(0.0, time.monotonic() - started - QUIET_SECONDS)
+
+
+def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
+    return run.cells / cell.id / f"{index:03}.json"
+
+
+def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool) -> None:
+    """One fresh process, in a fresh pyperf worker, to one file."""
+    target = _process_file(run, cell, index)
+    output = target.with_suffix(".tmp")
+    with _disk_errors(output):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    job = {
+        "command": cell.command(seed=1 + index),
+        "arms": list(cell.arms),
+        "cpu_times": cell.quiet,
+        "output": str(output),
+        "metadata": {"cell": cell.id, "commit": machine.commit(),
+                     "pagecopy": ctools.fingerprint(), "quiet": "yes" if quiet else "no"},
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "artifact.worker", "--worker", "-l1", "-w0", f"-n{cell.rounds}"],
+        input=json.dumps(job), capture_output=True, text=True, cwd=paths.ROOT)
+    if done.returncode:
+        output.unlink(missing_ok=True)
+        raise _failed(cell, done)
+    with _disk_errors(output):
+        os.replace(output, target)
+
+
+def _failed(cell: Cell, done: subprocess.CompletedProcess) -> Problem:
+    said = done.stderr.strip().splitlines()
+    own = [line for line in said if line.startswith("pagecopy: ")]
+    if own:
+        return Problem(f"cell {cell.id}", own[-1].removeprefix("pagecopy: "),
+                       "finished cells are kept: run again to go on")
+    why = said[-1] if said else f"the worker ended with status {done.returncode}"
+    return Problem(f"cell {cell.id}", one_line(Exception(why)),
+                   "finished cells are kept: run again to go on")
+
+
+@contextlib.contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"cannot write {paths.shown(path)}", error.strerror or str(error),
+                      "make room or set RESULTS to a folder you may write to") from error
+
+
+def _finish(run: paths.Run, cell: Cell) -> None:
+    """Joins a cell's processes into the one file that pyperf opens."""
+    runs: dict[str, list[pyperf.Run]] = {}
+    for index in range(cell.processes):
+        path = _process_file(run, cell, index)
+        try:
+            for benchmark in pyperf.BenchmarkSuite.load(str(path)).get_benchmarks():
+                runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
+        except Exception as error:     # pyperf raises whatever its JSON reader meets
+            raise Problem(f"file {paths.shown(path)}", f"not readable ({one_line(error)})",
+                          "delete it and run again: the others are kept") from error
+    try:
+        suite = pyperf.BenchmarkSuite([pyperf.Benchmark(found) for found in runs.values()])
+    except ValueError as error:
+        raise Problem(f"cell {cell.id}", f"its processes do not belong together ({error})",
+                      f"delete {paths.shown(run.cells / cell.id)} and run again") from error
+    text = io.StringIO()
+    suite.dump(text)
+    paths.write_atomically(load.cell_file(run, cell),
+                           gzip.compress(text.getvalue().encode(), mtime=0))
+    shutil.rmtree(run.cells / cell.id, ignore_errors=True)
+
+
+def _reject_if_unstable(run: paths.Run, cell: Cell, say) -> bool:
+    """Moves a cell that fails its A/A check aside, unless it did before."""
+    samples = load.cell(run, cell)
+    if estimate.is_stable(samples):
+        return False
+    finished = load.cell_file(run, cell)
+    rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
+    if rejected.exists():
+        return False
+    say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
+        f"{estimate.same_kernel_ratio(samples)}; measuring it again")
+    finished.rename(rejected)
+    return True
+
+
+class Progress:
+    """Says how far a run is and how long the rest will take."""
+
+    def __init__(self, run: paths.Run, cells: list[Cell], say):
+        self.say = say
+        self.started = time.monotonic()
+        self.left = {cell.id: cell.processes - processes_done(run, cell) for cell in cells}
+        self.guess = {cell.id: cell.seconds for cell in cells}
+        self.spent: dict[str, list[float]] = {cell.id: [] for cell in cells}
+        self.total = sum(self.left.values())
+
+    def done(self, cell: Cell, seconds: float) -> None:
+        self.left[cell.id] -= 1
+        self.spent[cell.id].append(seconds)
+
+    def remaining_seconds(self) -> float:
+        """Measured cells by their mean; the others by the guess, corrected by
+        how wrong it was for those."""
+        spent = sum(map(sum, self.spent.values()))
+        guessed = sum(self.guess[key] * len(times) for key, times in self.spent.items())
+        correction = spent / guessed if guessed else 1.0
+        return sum(left * (sum(self.spent[key]) / len(self.spent[key]) if self.spent[key]
+                           else self.guess[key] * correction)
+                   for key, left in self.left.items())
+
+    def report(self, nth: int, passes: int) -> None:
+        left = sum(self.left.values())
+        if left == self.total:
+            return      # a pass that was all there from an earlier run
+        self.say(f"pass {nth:>3} of {passes}, {self.total - left:>4} of {self.total} processes, "
+                 f"{clock(time.monotonic() - self.started)} gone, "
+                 f"{clock(self.remaining_seconds())} left")
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds as 3:07."""
+    return f"{int(seconds + 0.5) // 60}:{int(seconds + 0.5) % 60:02}"

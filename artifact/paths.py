@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Every path of the project, found from this file and not from the caller."""
+
+import os
+import re
+from pathlib import Path
+
+from artifact.problem import Problem
+
+ROOT = Path(__file__).resolve().parent.parent
+CTOOLS = ROOT / "ctools"
+NOTEBOOKS = ROOT / "notebooks"
+PUBLISHED = ROOT / "data" / "published"
+RECORDED = ROOT / "data" / "recorded"
+RESULTS = Path(os.environ.get("RESULTS", ROOT / "results")).resolve()
+
+DEFAULT_RUN = "this-machine"
+
+
+class Run:
+    """The folder of one run: what was measured and what was drawn from it.
+
+    ``measured`` holds cells and machine record, ``drawn`` everything that can
+    be made again from them. They are one folder for a run of our own, and two
+    for a recorded one, whose data nobody writes to.
+    """
+
+    def __init__(self, measured: Path, drawn: Path, may_measure: bool):
+        self.name = measured.name
+        self.measured = measured
+        self.drawn = drawn
+        self.may_measure = may_measure
+        self.cells = measured / "cells"
+        self.machine = measured / "machine.json"
+        self.figures = drawn / "figures"
+        self.notebooks = drawn / "notebooks"
+        self.report = drawn / "report.html"
+
+
+def run(name: str) -> Run:
+    """The run of that name: ``recorded/NAME`` for recorded data."""
+    if name.startswith("recorded/"):
+        measured = RECORDED / _checked(name.removeprefix("recorded/"))
+        if not measured.is_dir():
+            known = ", ".join(sorted(p.name for p in RECORDED.glob("*/"))) or "none"
+            raise Problem(f"run {name}", f"no such recorded run (there is {known})",
+                          "name one of those")
+        return Run(measured, RESULTS / "recorded" / measured.name, may_measure=False)
+    folder = RESULTS / _checked(name)
+    return Run(folder, folder, may_measure=True)
+
+
+def _checked(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name == "recorded":
+        raise Problem(f"run {name!r}", "not a folder name",
+                      "use letters, digits, '.', '_' and '-'")
+    return name
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all; a full disk leaves the old one."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Problem(f"cannot write {shown(path)}", error.strerror or str(error),
+                      "make room or set RESULTS to a folder you may write to") from error
+
+
+def shown(path: Path) -> str:
+    """A path as a message shows it: from the project's root where inside."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

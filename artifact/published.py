@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""The figures of ten years of kernel mail, with their sources."""
+
+import functools
+
+import pandas as pd
+
+from artifact import paths
+from artifact.problem import Problem, one_line
+
+COLUMNS = ["source_id", "machine", "cpu", "arch", "page_size_kib", "pages", "bytes_moved",
+           "variant", "threads", "cache_state", "qualifier", "value", "unit", "stddev", "note"]
+SOURCE_COLUMNS = ["source_id", "title", "author", "date", "message_id_or_url"]
+QUALIFIERS = {"", "~", "<", ">", "up to"}
+
+# The mail of 9 March 2017 that the 2017 rates answer to; it has no figures.
+REQUEST = "Mel Gorman, linux-mm, 9 March 2017, answering '[PATCH 0/6] Enable parallel page migration'"
+
+
+@functools.cache
+def figures() -> pd.DataFrame:
+    """One row per published figure; value is a float, unit says of what.
+
+    Raises Problem where the files are missing or inconsistent.
+    """
+    found, known = _read("figures.csv", COLUMNS), _read("sources.csv", SOURCE_COLUMNS)
+    _check("figures.csv", "a source that sources.csv lacks",
+           ~found["source_id"].isin(known["source_id"]))
+    _check("figures.csv", "no unit", found["unit"] == "")
+    _check("figures.csv", "an unknown qualifier", ~found["qualifier"].isin(QUALIFIERS))
+    for column in ("value", "stddev", "page_size_kib", "pages", "bytes_moved"):
+        numbers = pd.to_numeric(found[column], errors="coerce")
+        _check("figures.csv", f"a {column} that is no number",
+               numbers.isna() & ((found[column] != "") | (column == "value")))
+        found[column] = numbers
+    _check("sources.csv", "no author, date or address",
+           (known[["title", "message_id_or_url"]] == "").any(axis=1))
+    return found
+
+
+@functools.cache
+def sources() -> pd.DataFrame:
+    """One row per source, indexed by source_id."""
+    return _read("sources.csv", SOURCE_COLUMNS).set_index("source_id")
+
+
+def value(source_id: str, variant: str, unit: str, **where) -> float:
+    """The one published figure that fits; Problem where not exactly one does."""
+    found = figures()
+    chosen = (found["source_id"] == source_id) & (found["variant"] == variant) & \
+        (found["unit"] == unit)
+    for column, wanted in where.items():
+        chosen &= found[column] == wanted
+    if chosen.sum() != 1:
+        raise Problem(f"published figure {source_id} {variant}", f"{chosen.sum()} rows fit",
+                      "restore data/published/figures.csv")
+    return float(found[chosen]["value"].iloc[0])
+
+
+def cite(source_id: str) -> str:
+    """Author, date and title of a source, for a caption."""
+    source = sources().loc[source_id]
+    return f"{source['author']}, {source['date']}, {source['title']}"
+
+
+def _read(name: str, columns: list[str]) -> pd.DataFrame:
+    path = paths.PUBLISHED / name
+    try:
+        found = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise Problem(f"cannot read {paths.shown(path)}", one_line(error),
+                      "restore it: git checkout data/published") from error
+    if list(found.columns) != columns:
+        raise Problem(f"file {paths.shown(path)}", "its columns are not the documented ones",
+                      "restore it: git checkout data/published")
+    return found
+
+
+def _check(name: str, what: str, wrong: pd.Series) -> None:
+    if wrong.any():
+        raise Problem(f"data/published/{name}", f"line {wrong.idxmax() + 2} has {what}",
+                      "restore it: git checkout data/published")
