@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""The command line behind the Makefile: python -m artifact COMMAND."""
+
+import argparse
+import signal
+import sys
+
+from artifact import paths
+from artifact.problem import Problem
+
+
+def main() -> int:
+    # Killed politely or by Ctrl-C: the same way out, with everything kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = _parser().parse_args()
+    try:
+        return arguments.command(arguments) or 0
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: what is finished is kept; run the same again to go on",
+              file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def reproduce(arguments) -> None:
+    """Measure what is missing, run both notebooks, write the report."""
+    from artifact import measure, notebooks, report
+
+    run = _own(arguments.run)
+    cells = []
+    for name in notebooks.names():
+        cells += notebooks.planned(name, run, _defaults(name, arguments.run)).cells
+    if not measure.missing(run, cells):
+        say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
+    measure.measure(run, cells, say)
+    notebooks.store_plans(run)
+    _draw(run, arguments.run)
+    for name in notebooks.names():
+        say(f"\n{name}: {report.kept(run, name)['answer']}")
+    say(f"\nreport: {paths.shown(run.report)}")
+
+
+def figures(arguments) -> None:
+    """Draw everything from a recorded run; nothing is measured."""
+    runs = [arguments.run] if arguments.run else [
+        f"recorded/{folder.name}" for folder in sorted(paths.RECORDED.glob("*/"))]
+    if not runs:
+        raise Problem("no recorded run", "data/recorded is empty", "git checkout data/recorded")
+    for name in runs:
+        _draw(paths.run(name), name)
+        say(f"report: {paths.shown(paths.run(name).report)}")
+
+
+def plan(arguments) -> None:
+    """Say what 'reproduce' would do: cells, minutes, done, skipped."""
+    from artifact import measure, notebooks
+
+    run = _own(arguments.run)
+    total = 0.0
+    say(f"{'cell':42} {'arms':>4} {'processes':>9} {'done':>5} {'minutes left':>12}")
+    skipped: dict[tuple[str, str], None] = {}
+    for name in notebooks.names():
+        found = notebooks.planned(name, run, _defaults(name, arguments.run))
+        skipped |= dict.fromkeys(found.skipped)
+        for cell in found.cells:
+            done = measure.processes_done(run, cell)
+            minutes = (cell.processes - done) * cell.seconds / 60
+            total += minutes
+            say(f"{cell.id:42} {len(cell.arms):>4} {cell.processes:>9} {done:>5} {minutes:>12.1f}")
+    say(f"about {total:.0f} minutes of measuring are left, by a guess that the run itself corrects")
+    for what, why in skipped:
+        say(f"skipped here: {what}: {why}")
+
+
+def notebook(arguments) -> None:
+    """Run one notebook with changed parameters, measuring just what it lacks."""
+    from artifact import measure, notebooks
+
+    name = notebooks.find(arguments.notebook)
+    parameters = notebooks.parse(name, [f"run={arguments.run}", *arguments.parameters])
+    run = paths.run(parameters["run"])
+    measure.measure(run, list(notebooks.planned(name, run, parameters).cells), say)
+    say(f"rendered: {paths.shown(notebooks.execute(name, parameters))}")
+
+
+def check(arguments) -> None:
+    """Build, verify every kernel, catch the planted ones, name what is skipped."""
+    from artifact import check as checks
+
+    checks.check(say)
+
+
+def aa(arguments) -> int:
+    """Measure the same kernel against itself, over and over: does the interval cover 1?"""
+    import numpy as np
+
+    from artifact import ctools, estimate, load, measure
+    from artifact.plan import Cell
+
+    run = _own("same-kernel")
+    covered, halves, values = 0, [], []
+    for repeat in range(1, arguments.repeats + 1):
+        cell = Cell("same-kernel", f"{repeat:03}", (
+            "--base=4K", "--huge=2M", "--backing=auto", f"--rounds={arguments.rounds}"),
+            (f"serial:bulk:{ctools.kernels_own()}",), arguments.processes, resolution=1.0)
+        samples = _aa_cell(measure, load, run, cell)
+        ratio = estimate.same_kernel_ratio(samples)
+        covered += not ratio.differs_from_1
+        halves.append((ratio.high - ratio.low) / 2)
+        values.append(ratio.value)
+        say(f"repeat {repeat:>3} of {arguments.repeats}: {ratio}; {covered} of {repeat} cover 1")
+    say(f"the interval covered 1 in {covered} of {arguments.repeats} repeats; half-width: median "
+        f"{np.median(halves):.2%}, largest {max(halves):.2%}; spread of the ratio itself over the "
+        f"repeats (SD): {np.std(values, ddof=1) if len(values) > 1 else 0:.2%}")
+    return 0 if covered >= 0.93 * arguments.repeats and np.median(halves) <= 0.01 else 1
+
+
+def _aa_cell(measure, load, run, cell):
+    """One repeat, measured once: a failed check must stay in the count."""
+    finished = load.cell_file(run, cell)
+    rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
+    measure.measure(run, [cell], lambda line: None)
+    if rejected.exists():
+        rejected.replace(finished)
+    return load.cell(run, cell)
+
+
+def agree(arguments) -> int:
+    """Compare the headline ratios of two runs: inside each other's intervals?"""
+    from artifact import report
+
+    one, other = (paths.run(name) for name in arguments.runs)
+    lines, all_agree = report.agreement(one, other)
+    say("\n".join(lines))
+    say("the runs agree" if all_agree else "the runs do not agree")
+    return 0 if all_agree else 1
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _own(name: str) -> paths.Run:
+    run = paths.run(name)
+    if not run.may_measure:
+        raise Problem(f"run {name}", "recorded data is never measured into",
+                      "give RUN another name")
+    return run
+
+
+def _defaults(name: str, run: str) -> dict:
+    from artifact import notebooks
+
+    return {**notebooks.defaults(name), "run": run}
+
+
+def _draw(run: paths.Run, run_name: str) -> None:
+    """Both notebooks, side by side as they only read, then the report."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from artifact import notebooks, report
+
+    say(f"drawing {', '.join(notebooks.names())}")
+    with ThreadPoolExecutor() as pool:
+        done = [pool.submit(notebooks.execute, name, _defaults(name, run_name))
+                for name in notebooks.names()]
+        for future in done:
+            future.result()
+    report.write(run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m artifact", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(function) -> argparse.ArgumentParser:
+        command = commands.add_parser(function.__name__, help=function.__doc__,
+                                      description=function.__doc__)
+        command.set_defaults(command=function)
+        return command
+
+    for function in (reproduce, plan):
+        add(function).add_argument("--run", default=paths.DEFAULT_RUN)
+    add(figures).add_argument("--run", default="")
+    command = add(notebook)
+    command.add_argument("--run", default=paths.DEFAULT_RUN)
+    command.add_argument("notebook")
+    command.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
+    add(check)
+    command = add(aa)
+    command.add_argument("--repeats", type=_count, default=100)
+    command.add_argument("--processes", type=_count, default=20)
+    command.add_argument("--rounds", type=_count, default=192)
+    add(agree).add_argument("runs", nargs=2)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
