@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# make help lists the targets. Each makes the environment first if need be.
+
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+VENV := $(ROOT)/.venv
+
+# The Python that makes the environment. To use an environment of your own
+# (conda: environment.yml) instead, say PY=python.
+PYTHON ?= python3
+PY ?= $(VENV)/bin/python
+
+RUN ?= this-machine
+NB ?= 01-serial-copy
+ARGS ?=
+REPEATS ?= 100
+export RESULTS ?= $(ROOT)/results
+
+# Nobody's own Jupyter and matplotlib settings change a result, or are changed.
+export PYTHONPATH := $(ROOT)
+export JUPYTER_CONFIG_DIR := $(VENV)/settings/jupyter
+export JUPYTER_PREFER_ENV_PATH := 1
+export IPYTHONDIR := $(VENV)/settings/ipython
+export MPLCONFIGDIR := $(VENV)/settings/matplotlib
+
+ARTIFACT = cd "$(ROOT)" && "$(PY)" -m artifact
+
+# Two targets at once would measure each other.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help:				## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' "$(ROOT)/Makefile" | expand -t 14
+
+reproduce: env			## measure everything, draw everything, write report.html (RUN=name)
+	@$(ARTIFACT) reproduce --run "$(RUN)"
+
+check: env			## kick the tyres: build, verify, catch planted kernels, say what will be skipped
+	@$(ARTIFACT) check
+
+plan: env			## what reproduce would do: cells, minutes, what is done, what is skipped
+	@$(ARTIFACT) plan --run "$(RUN)"
+
+figures: env			## every figure from recorded data, nothing measured
+	@$(ARTIFACT) figures
+
+notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
+	@$(ARTIFACT) notebook --run "$(RUN)" "$(NB)" $(ARGS)
+
+lab: env			## JupyterLab on 127.0.0.1, with a token
+	@cd "$(ROOT)/notebooks" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
+		$$(test "$$(id -u)" = 0 && echo --allow-root)
+
+aa: env				## the same kernel against itself, REPEATS times: does the interval cover 1?
+	@$(ARTIFACT) aa --repeats "$(REPEATS)"
+
+agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
+	@$(ARTIFACT) agree $(RUNS)
+
+test: env			## the tests
+	@cd "$(ROOT)" && "$(PY)" -m pytest -q tests
+
+clean:				## remove what was built; keep results and environment
+	@$(MAKE) --no-print-directory -s -C "$(ROOT)/ctools" clean
+	@find "$(ROOT)" -name __pycache__ -not -path "$(VENV)/*" -prune -exec rm -rf {} +
+	@rm -rf "$(ROOT)/.pytest_cache" "$(ROOT)/.hypothesis"
+
+distclean: clean		## remove the environment too, and all results
+	@rm -rf "$(VENV)" "$(ROOT)/results"
+
+# The lock is for two makes at once; the mark is made last, so that an
+# environment that was interrupted half-way is made again.
+ifeq ($(PY),$(VENV)/bin/python)
+env:
+	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \
+		2>/dev/null || { echo "error: $(PYTHON) is not Python 3.11 or newer with venv:" \
+		"install python3 and python3-venv, or say make PYTHON=python3.12" >&2; exit 1; }
+	@command -v "$(firstword $(CC))" >/dev/null || { echo "error: no C compiler '$(CC)':" \
+		"install gcc, or say make CC=clang" >&2; exit 1; }
+	@exec 9>>"$(ROOT)/.venv.lock" && flock 9 && \
+	{ cmp -s "$(ROOT)/requirements.txt" "$(VENV)/installed.txt" || { \
+		echo "making the environment in .venv: once, a minute or two" && \
+		rm -rf "$(VENV)" && "$(PYTHON)" -m venv "$(VENV)" && \
+		"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input \
+			--require-hashes -r "$(ROOT)/requirements.txt" && \
+		cp "$(ROOT)/requirements.txt" "$(VENV)/installed.txt"; }; }
+else
+env:
+	@"$(PY)" -c 'import pyperf, papermill, scipy, seaborn' || { echo "error: PY=$(PY) lacks" \
+		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
+endif
+
+.PHONY: help reproduce check plan figures notebook lab aa agree test clean distclean env
