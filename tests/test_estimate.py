@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The estimator on samples whose truth is known."""
+
+import numpy as np
+import pytest
+
+from artifact import estimate, load, plan
+from tests.conftest import tiny_cell
+
+BASE, OTHER = "serial:bulk:memcpy", "serial:page:memcpy"
+
+
+def samples(rng, slower=1.0, processes=32, rounds=48, noise=0.15, drift=None):
+    """A machine whose speed wanders; OTHER takes ``slower`` times as long."""
+    cell = plan.Cell("test", "synthetic", ("--huge=2M", "--base=4K", f"--rounds={rounds}"),
+                     (BASE, OTHER), processes)
+    weather = rng.normal(0, 0.3, (processes, 1)) + rng.normal(0, 0.05, (processes, rounds))
+    own = np.zeros(processes) if drift is None else drift
+
+    def times(factor, shift):
+        return 2e-4 * factor * np.exp(weather + shift[:, None]
+                                      + noise * rng.standard_t(4, (processes, rounds)))
+    seconds = {name: times(1, np.zeros(processes)) for name in
+               (BASE + replica for replica in plan.REPLICAS)}
+    seconds[OTHER] = times(slower, own)
+    return load.Samples(cell, seconds, {}, dict.fromkeys(seconds, 2 << 20), {},
+                        [{"huge_share": 1.0}] * processes)
+
+
+def test_a_known_ratio_is_found_however_the_machine_wanders():
+    found = estimate.speedup(samples(np.random.default_rng(1), slower=1.25), OTHER, BASE)
+    assert found.low < 0.8 < found.high and found.differs_from_1
+    assert found.high / found.low < 1.06
+
+
+def test_bytes_count_not_calls():
+    made = samples(np.random.default_rng(2), slower=3.0)
+    made.bytes[OTHER] = 3 * (2 << 20)
+    assert not estimate.speedup(made, OTHER, BASE).differs_from_1
+
+
+def test_the_same_kernel_twice_covers_1():
+    rng = np.random.default_rng(3)
+    covered = sum(not estimate.same_kernel_ratio(samples(rng, rounds=24)).differs_from_1
+                  for _ in range(100))
+    assert covered >= 93
+
+
+def ar1(rng, count, correlation):
+    """A drifting host: each value remembers the one before."""
+    values = [rng.normal()]
+    for _ in range(count - 1):
+        values.append(correlation * values[-1] + rng.normal() * (1 - correlation ** 2) ** 0.5)
+    return np.array(values)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])
+def test_the_interval_holds_the_result_of_another_run(correlation):
+    rng = np.random.default_rng(4)
+    held = sum((found := estimate.interval(ar1(rng, 32, correlation))).low
+               <= ar1(rng, 32, correlation).mean() <= found.high for _ in range(400))
+    assert held >= 0.93 * 400
+
+
+def test_a_plain_confidence_interval_would_not_hold_it():
+    """What interval() mends: without it a drifting host makes liars of us."""
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(400):
+        one, other = ar1(rng, 32, 0.6), ar1(rng, 32, 0.6)
+        held += abs(one.mean() - other.mean()) <= 2.04 * one.std(ddof=1) / 32 ** 0.5
+    assert held < 0.75 * 400
+
+
+def test_a_share_of_no_gain_is_no_number():
+    nothing = np.random.default_rng(6).normal(0, 0.1, 32)
+    assert estimate.share(nothing, nothing) is None
+
+
+def test_a_share_is_part_over_whole():
+    rng = np.random.default_rng(7)
+    found = estimate.share(0.2 + rng.normal(0, 0.01, 32), 0.8 + rng.normal(0, 0.01, 32))
+    assert found.low < 0.25 < found.high and found.high - found.low < 0.05
+
+
+def test_one_process_promises_nothing():
+    found = estimate.interval(np.array([0.1]))
+    assert found.low == -np.inf and found.high == np.inf
+
+
+def test_a_cell_that_contradicts_itself_is_unstable():
+    made = samples(np.random.default_rng(8))
+    assert estimate.is_stable(made)
+    for replica in ("#2", "#4"):
+        made.seconds[BASE + replica] *= 1.03
+    assert not estimate.is_stable(made)
+
+
+def test_best_serial_is_the_fastest_bulk_copy():
+    made = samples(np.random.default_rng(9), slower=0.5)
+    assert estimate.best_serial(made) == BASE      # OTHER is faster, but per page
+
+
+def test_table_has_one_row_per_variant():
+    frame = estimate.table(samples(np.random.default_rng(10), slower=2.0))
+    assert list(frame["arm"]) == [BASE, OTHER]
+    assert frame.loc[1, "speedup"] == pytest.approx(0.5, rel=0.05)
+
+
+def test_tiny_cell_is_a_cell():
+    assert tiny_cell().rounds == 3 and len(tiny_cell().arms) == 5

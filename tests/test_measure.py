@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""Measuring: what is finished survives anything, and nothing lies about itself."""
+
+import errno
+import getpass
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pyperf
+import pytest
+
+from artifact import ctools, estimate, load, machine, measure, paths
+from artifact.problem import Problem
+from tests.conftest import tiny_cell
+
+
+def quietly(line):
+    pass
+
+
+def test_a_finished_cell_opens_in_pyperf(results):
+    run, cell = paths.run("one"), tiny_cell()
+    measure.measure(run, [cell], quietly)
+    path = load.cell_file(run, cell)
+    for command in ("stats", "hist", "metadata", "check"):
+        done = subprocess.run([sys.executable, "-m", "pyperf", command, path], capture_output=True,
+                              text=True)
+        assert done.returncode == 0, done.stderr
+        assert cell.variants[1] in done.stdout
+    done = subprocess.run([sys.executable, "-m", "pyperf", "compare_to", path, path],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_samples_come_back_as_they_were_paired(results):
+    run, cell = paths.run("one"), tiny_cell(processes=3, quiet=True)
+    measure.measure(run, [cell], quietly)
+    samples = load.cell(run, cell)
+    assert list(samples.seconds) == list(cell.arms)
+    assert all(array.shape == (3, 3) for array in samples.seconds.values())
+    assert all((array > 0).all() for array in samples.cpu_seconds.values())
+    assert samples.bytes[cell.variants[0]] == 64 << 10
+    assert [facts["seed"] for facts in samples.facts] == [1, 2, 3]
+
+
+def test_nothing_says_whose_machine_it_was(results):
+    run, cell = paths.run("one"), tiny_cell()
+    measure.measure(run, [cell], quietly)
+    text = gzip.decompress(load.cell_file(run, cell).read_bytes()).decode() \
+        + run.machine.read_text()
+    for secret in (socket.gethostname(), str(paths.ROOT), str(results), os.path.expanduser("~"),
+                   sys.executable):
+        assert len(secret) < 4 or secret not in text
+    assert "hostname" not in text and f"/{getpass.getuser()}/" not in text
+
+
+def test_only_what_is_missing_is_measured(results, monkeypatch):
+    run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
+    measure.measure(run, [first], quietly)
+    before = load.cell_file(run, first).stat().st_mtime_ns
+    asked = []
+    real = measure._run_process
+    monkeypatch.setattr(measure, "_run_process",
+                        lambda run, cell, *more: (asked.append(cell.label),
+                                                  real(run, cell, *more)))
+    measure.measure(run, [first, second], quietly)
+    assert set(asked) == {"second"}
+    assert load.cell_file(run, first).stat().st_mtime_ns == before
+
+
+def test_passes_visit_all_cells_in_turn(results, monkeypatch):
+    order = []
+    real = measure._run_process
+    monkeypatch.setattr(measure, "_run_process",
+                        lambda run, cell, *more: (order.append(cell.label),
+                                                  real(run, cell, *more)))
+    measure.measure(paths.run("one"), [tiny_cell("a", 4), tiny_cell("b", 4), tiny_cell("c", 2)],
+                    quietly)
+    assert order == ["a", "b", "c", "a", "b", "a", "b", "c", "a", "b"]
+
+
+SMALL = ["huge_page=64K", "primitives=memcpy", "cache_states=cold/cold", "delays_ns=50",
+         "extent_primitives=memcpy", "largest_extent=64K", "rounds=2"]
+
+
+def start(processes):
+    """A measuring process of its own, to be interrupted."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "artifact", "notebook", "--run", "one", "01", *SMALL,
+         f"processes={processes}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=paths.ROOT)
+
+
+def wait_for_files(results, count):
+    for _ in range(600):
+        found = sorted(results.glob("one/cells/*/*.json"))
+        if len(found) >= count:
+            return found
+        time.sleep(0.05)
+    pytest.fail("no process was measured within 30 s")
+
+
+def descendants_gone(pid):
+    """No pagecopy may go on for a parent that is gone."""
+    for _ in range(100):
+        left = subprocess.run(["pgrep", "-f", f"{ctools.PAGECOPY} --json"],
+                              capture_output=True, text=True).stdout
+        if not left:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("blow, status", [(signal.SIGKILL, -9), (signal.SIGINT, 130),
+                                          (signal.SIGTERM, 130)])
+def test_interrupted_run_keeps_what_it_has_and_goes_on(results, artifact, blow, status):
+    running = start(processes=4)
+    kept = wait_for_files(results, 3)
+    running.send_signal(blow)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == status, said
+    if blow != signal.SIGKILL:
+        assert said.strip() == \
+            "interrupted: what is finished is kept; run the same again to go on"
+    assert descendants_gone(running.pid)
+    contents = {path: path.read_bytes() for path in kept}
+    for content in contents.values():
+        json.loads(content)
+    done = artifact("notebook", "--run", "one", "01", *SMALL, "processes=4")
+    assert done.returncode == 0, done.stderr
+    # What was kept was used: the seeds and dates in the cell are the old ones.
+    for path, content in contents.items():
+        cell = path.parent.with_suffix(".json.gz")
+        rejected = path.parent.with_suffix(".rejected.json.gz")
+        suite = pyperf.BenchmarkSuite.load(str(rejected if rejected.exists() else cell))
+        old = json.loads(content)["benchmarks"][0]["runs"][0]["values"]
+        index = int(path.stem)
+        assert list(suite.get_benchmarks()[0].get_runs()[index].values) == old
+
+
+def test_second_run_at_the_same_time_is_refused(results):
+    run = paths.run("one")
+    with measure.alone(run), pytest.raises(Problem, match="another run is measuring"):
+        measure.measure(run, [tiny_cell()], quietly)
+    measure.measure(run, [tiny_cell()], quietly)
+
+
+@pytest.mark.parametrize("damage, message", [
+    (lambda data: data[:len(data) // 2], "cut off or not a pyperf file"),
+    (lambda data: b"", "cut off or not a pyperf file"),
+    (lambda data: gzip.compress(b'{"benchmarks": []}'), "cut off or not a pyperf file"),
+    (lambda data: gzip.compress(gzip.decompress(data).replace(b"memcpy", b"movsx")), "foreign"),
+])
+def test_damaged_cell_is_named_and_the_others_stay(results, damage, message):
+    run, cell, other = paths.run("one"), tiny_cell("bad"), tiny_cell("good")
+    measure.measure(run, [cell, other], quietly)
+    path = load.cell_file(run, cell)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(Problem, match=message) as caught:
+        load.cell(run, cell)
+    assert path.name in str(caught.value) and "delete it" in str(caught.value)
+    load.cell(run, other)
+
+
+def test_cell_of_other_counts_is_foreign(results):
+    run, cell, more = paths.run("one"), tiny_cell(processes=2), tiny_cell(processes=3)
+    measure.measure(run, [cell], quietly)
+    load.cell_file(run, cell).rename(load.cell_file(run, more))
+    with pytest.raises(Problem, match="foreign: .* is not 3 processes"):
+        load.cell(run, more)
+
+
+def test_damaged_process_file_is_named(results):
+    run, cell = paths.run("one"), tiny_cell()
+    damaged = run.cells / cell.id / "000.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text('{"version": "1.0", "bench')
+    with pytest.raises(Problem, match="000.json: not readable"):
+        measure.measure(run, [cell], quietly)
+
+
+def test_full_disk_loses_nothing(results, monkeypatch):
+    run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
+    measure.measure(run, [first], quietly)
+    kept = load.cell_file(run, first).read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        with pytest.raises(Problem, match="No space left on device; make room"):
+            measure.measure(run, [second], quietly)
+    assert load.cell_file(run, first).read_bytes() == kept
+    measure.measure(run, [second], quietly)
+    assert not list(results.glob("**/*.tmp"))
+
+
+def test_unwritable_results_are_one_line(artifact, results, monkeypatch):
+    blocked = results / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("RESULTS", str(blocked))
+    done = artifact("reproduce")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "set RESULTS to a folder you may write to" in done.stderr
+
+
+def test_failing_pagecopy_is_one_problem(results):
+    cell = tiny_cell(variants=("serial:bulk:memcpy", "serial:bulk:memcpy:folios=9"))
+    with pytest.raises(Problem, match="more folios than --pairs=8; finished cells are kept"):
+        measure.measure(paths.run("one"), [cell], quietly)
+
+
+def test_unstable_cell_is_measured_again_and_both_are_kept(results):
+    said = []
+    run, cell = paths.run("one"), tiny_cell(resolution=0.0)
+    measure.measure(run, [cell], said.append)
+    finished = load.cell_file(run, cell)
+    rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
+    assert finished.exists() and rejected.exists()
+    assert any("measuring it again" in line for line in said)
+    assert not estimate.is_stable(load.cell(run, cell))
+    measure.measure(run, [cell], said.append)      # but not a third time
+
+
+def test_every_line_of_progress_has_the_time_that_is_left(results):
+    said = []
+    measure.measure(paths.run("one"), [tiny_cell(processes=3)], said.append)
+    assert len(said) == 3 and all(" left" in line and " gone" in line for line in said)
+    assert said[-1].endswith("0:00 left")
+
+
+def test_mixed_run_says_so(results, monkeypatch):
+    run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
+    measure.measure(run, [first], quietly)
+    monkeypatch.setattr(machine, "commit", lambda: "another")
+    measure.measure(run, [second], quietly)
+    lines = measure.mixture([load.cell(run, first), load.cell(run, second)])
+    assert len(lines) == 1 and "2 different commits" in lines[0] and "another" in lines[0]
+    assert measure.mixture([load.cell(run, first)]) == []
+
+
+def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RECORDED", tmp_path)
+    (tmp_path / "old").mkdir()
+    with pytest.raises(Problem, match="recorded data has no cell"):
+        measure.measure(paths.run("recorded/old"), [tiny_cell()], quietly)
+    with pytest.raises(Problem, match="no such recorded run"):
+        paths.run("recorded/older")
+
+
+@pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "x" * 65])
+def test_run_names_stay_in_the_results_folder(name):
+    with pytest.raises(Problem, match="not a folder name"):
+        paths.run(name)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""The notebooks: thin, checked, run from the top, and told apart when changed."""
+
+import ast
+import json
+
+import nbformat
+import papermill
+import pytest
+
+from artifact import machine, notebooks, paths
+from artifact.problem import Problem
+from tests.conftest import on_one_cpu, one_line, without_huge_pages
+
+TINY = {
+    "01-serial-copy": ["huge_page=64K", "primitives=memcpy,word8", "cache_states=cold/cold,warm/warm",
+                       "delays_ns=20,200", "extent_primitives=memcpy", "largest_extent=128K",
+                       "processes=3", "rounds=3"],
+    "02-parallel-copy": ["huge_page=64K", "primitives=memcpy", "folios=1,3", "processes=3",
+                         "rounds=3"],
+}
+
+
+def cells(name):
+    return nbformat.read(notebooks.source(name), as_version=4).cells
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
+    done = artifact("notebook", "--run", "one", name, *TINY[name])
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    executed, = results.glob(f"one/notebooks/{name}*.ipynb")
+    counts = [c.execution_count for c in nbformat.read(executed, as_version=4).cells
+              if c.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert str(results) not in executed.read_text()
+    html = executed.with_suffix(".html").read_text()
+    assert html.count("data:image/png;base64") >= 3
+    kept = json.loads(executed.with_suffix(".json").read_text())
+    assert kept["answer"] and kept["headlines"] and "huge_page=64K" in kept["modified"]
+    for figure in kept["figures"]:
+        for ending in ("png", "svg"):
+            assert (results / "one" / "figures" / f"{figure['file']}.{ending}").stat().st_size
+
+
+def test_on_one_cpu_the_parallel_notebook_says_so_and_renders(artifact, results):
+    done = artifact("notebook", "--run", "one", "02", "processes=2", "rounds=2",
+                    preexec_fn=on_one_cpu)
+    assert done.returncode == 0, done.stderr
+    html, = results.glob("one/notebooks/02-*.html")
+    assert "nothing can be copied in parallel" in html.read_text()
+    assert "this process may use one CPU" in html.read_text()
+
+
+def test_without_huge_pages_every_figure_says_so(artifact, results):
+    done = artifact("notebook", "--run", "one", "01", *TINY["01-serial-copy"],
+                    preexec_fn=without_huge_pages)
+    assert done.returncode == 0, done.stderr
+    kept, = results.glob("one/notebooks/01-*.json")
+    assert "No huge pages were behind" in kept.read_text()
+    for figure in results.glob("one/figures/*.svg"):
+        assert figure.stat().st_size
+
+
+@pytest.mark.parametrize("argument, message", [
+    ("repaet=9", "unknown parameter 'repaet'"),
+    ("rounds=many", "not a whole number"),
+    ("rounds=0", "rounds: 0"),
+    ("base_page=3K", "divides the huge page"),
+    ("primitives=movsx", "unknown kernel 'movsx'"),
+    ("delays_ns=1,x", "not a whole number"),
+    ("rounds", "unknown parameter 'rounds'"),
+    ("run=../elsewhere", "not a folder name"),
+])
+def test_wrong_parameter_is_one_line(artifact, argument, message):
+    one_line(artifact("notebook", "01", argument), message)
+
+
+def test_unknown_notebook_is_one_line(artifact):
+    one_line(artifact("notebook", "99"), "no such notebook", "01-serial-copy")
+
+
+@pytest.mark.parametrize("parameters, message", [
+    ({"repaet": 9}, "unknown parameter 'repaet'"),
+    ({"rounds": "9"}, "parameter rounds='9'"),
+    ({"rounds": True}, "parameter rounds=True"),
+    ({"primitives": "memcpy"}, "parameter primitives='memcpy'"),
+    ({"delays_ns": [1.5]}, "parameter delays_ns"),
+])
+def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameters, message):
+    with pytest.raises(papermill.PapermillExecutionError, match="Problem") as caught:
+        papermill.execute_notebook(notebooks.source("01-serial-copy"), results / "out.ipynb",
+                                   parameters=parameters, cwd=paths.ROOT, progress_bar=False,
+                                   extra_arguments=["--log-level=ERROR"])
+    assert message in caught.value.evalue
+
+
+def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results):
+    assert artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"]).returncode == 0
+    for finished in results.glob("one/cells/threads-*.json.gz"):
+        finished.write_bytes(b"no longer a cell")
+    before = sorted(results.glob("one/cells/*"))
+    done = artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"])
+    one_line(done, "notebook 02-parallel-copy", "cut off or not a pyperf file", "partial.ipynb")
+    assert sorted(results.glob("one/cells/*")) == before
+    assert list(results.glob("one/notebooks/*.partial.ipynb"))
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_committed_without_outputs(name):
+    for cell in cells(name):
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_thin_and_in_order(name):
+    code = [c for c in cells(name) if c.cell_type == "code"]
+    for cell in code:
+        tree = ast.parse(cell.source)
+        assert not [node for node in ast.walk(tree) if isinstance(
+            node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While))]
+        assert len(cell.source.splitlines()) <= 12
+    tagged = [c for c in code if "parameters" in c.metadata.get("tags", [])]
+    assert tagged == code[:1]
+    for node in ast.parse(tagged[0].source).body:
+        ast.literal_eval(node.value)        # literals only: nothing derived goes stale
+    assert "Who asked" in cells(name)[0].source
+    assert any("What this does not show" in c.source for c in cells(name)[-3:])
+
+
+def test_parameters_are_what_the_plan_takes():
+    import inspect
+
+    for name, function in notebooks.PLANS.items():
+        declared = set(notebooks.defaults(name)) - {"run"}
+        assert declared == set(inspect.signature(function).parameters)
+
+
+def test_changed_parameters_never_overwrite_the_defaults():
+    own = notebooks.defaults("01-serial-copy")
+    assert notebooks.suffix("01-serial-copy", own) == ""
+    assert notebooks.suffix("01-serial-copy", {**own, "run": "other"}) == ""
+    assert notebooks.suffix("01-serial-copy", {**own, "rounds": 9}).startswith("-modified-")
+
+
+def test_machine_summary_is_one_short_line():
+    assert len(machine.summary(machine.record())) < 160
+
+
+def test_damaged_parameters_cell_is_a_problem(tmp_path, monkeypatch):
+    broken = nbformat.read(notebooks.source("01-serial-copy"), as_version=4)
+    next(c for c in broken.cells if c.metadata.get("tags")).source = "rounds = 4 * processes"
+    nbformat.write(broken, tmp_path / "01-serial-copy.ipynb")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    with pytest.raises(Problem, match="one literal value"):
+        notebooks.defaults("01-serial-copy")

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""The C side: every byte, every misuse, and the kernels planted to be caught."""
+
+import json
+import resource
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artifact import check, ctools, machine, plan
+from tests.conftest import without_huge_pages
+
+RUNNING = [name for name, lacks in ctools.primitives().items() if not lacks and name != "empty"]
+SMALL = ("--pairs=8", "--backing=auto")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_byte_for_any_size_thread_count_and_split(pagecopy, data):
+    base = 64 * data.draw(st.integers(1, 64), "base / 64")
+    pages = data.draw(st.integers(1, 40), "pages")
+    threads = data.draw(st.integers(1, 67), "threads")
+    folios = data.draw(st.integers(1, 5), "folios")
+    primitive = data.draw(st.sampled_from(RUNNING), "primitive")
+    team = data.draw(st.sampled_from(["wake:caller=works", "wake:caller=waits", "spawn",
+                                      "spawn:caller=waits"]), "team")
+    variants = [f"{strategy}:{rule}:{primitive}:map={cost}:folios={folios}{options}"
+                for strategy, options in (("serial", ""),
+                                          ("parallel", f":threads={threads}:dispatch={team}"))
+                for rule in ("page", "bulk") for cost in ("none", "2026", "2017")]
+    status, output, said = pagecopy("--verify", *SMALL, f"--base={base}",
+                                    f"--huge={base * pages}", *variants)
+    assert (status, said) == (0, [])
+    assert output.count("every byte right") == len(variants)
+
+
+def test_spinning_team_copies_every_byte(pagecopy):
+    threads = len(machine.usable_cpus())
+    status, output, _ = pagecopy("--verify", *SMALL, f"parallel:bulk:memcpy:threads={threads}"
+                                 ":dispatch=spin:folios=3")
+    assert status == 0 and "every byte right" in output
+
+
+@pytest.mark.parametrize("base, huge, pairs", [("4K", "2M", 8), ("64K", "2M", 8),
+                                               ("64K", "16M", 4), ("4K", "1G", 1)])
+def test_published_page_sizes(pagecopy, base, huge, pairs):
+    if 4 * ctools.parse_size(huge) * pairs > machine.memory_bytes():
+        pytest.skip(f"two pools of {pairs} x {huge} need more memory")
+    status, output, _ = pagecopy("--verify", "--backing=auto", f"--base={base}", f"--huge={huge}",
+                                 f"--pairs={pairs}", "serial:page:memcpy:map=2017",
+                                 "parallel:bulk:memcpy:threads=3")
+    assert status == 0 and output.count("every byte right") == 2
+
+
+@pytest.mark.parametrize("planted, where", [("truncated", "byte 2097144 of 2097152"),
+                                            ("overrun", "byte 2097152 of 2097152")])
+def test_planted_corrupting_kernel_is_caught_and_not_timed(pagecopy, planted, where):
+    ctools.build(ctools.PLANTED)
+    status, output, said = pagecopy(*SMALL, "--processes=1", "serial:bulk:memcpy",
+                                    f"serial:bulk:planted-{planted}", program=ctools.PLANTED)
+    assert status == 2 and output == ""
+    assert len(said) == 1 and f"planted-{planted}: wrong copy at {where}" in said[0]
+
+
+def test_planted_3_percent_slower_kernel_is_caught():
+    ctools.build(ctools.PLANTED)
+    # Up to three tries: what is tested is that it can be seen, not the weather.
+    for _ in range(3):
+        ratio = check.planted_slowdown(processes=20, rounds=128)
+        if ratio.high < 1 and ratio.low < 1 / 1.03 < ratio.high:
+            return
+    pytest.fail(f"a kernel 3 % slower was measured as {ratio}")
+
+
+def test_planted_kernels_are_not_in_the_program_people_use():
+    assert not any("planted" in name for name in ctools.primitives())
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["serial:bulk:nosuch"], "unknown kernel 'nosuch': --list names them"),
+    (["sideways:bulk:memcpy"], "unknown strategy 'sideways'"),
+    (["serial:half:memcpy"], "unknown rule 'half'"),
+    (["serial:bulk"], "a variant is STRATEGY:RULE:PRIMITIVE"),
+    (["serial:bulk:memcpy:colour=red"], "'colour'"),
+    (["serial:bulk:memcpy:threads=2"], "a serial copy has no option 'threads'"),
+    (["serial:page:memcpy:map=1999"], "unknown map cost '1999'"),
+    (["serial:page:memcpy:delay=-5"], "give 0 to 1000000 ns"),
+    (["serial:bulk:memcpy:extent=48K"], "does not divide the folio"),
+    (["serial:bulk:memcpy:folios=0"], "give a count of 1 or more"),
+    (["serial:bulk:memcpy:folios=9", "--pairs=8"], "more folios than --pairs=8"),
+    (["parallel:bulk:memcpy:threads=0"], "give a count of 1 or more"),
+    (["parallel:bulk:memcpy:threads=-3"], "give a count of 1 or more"),
+    (["parallel:bulk:memcpy:threads=100000"], "more threads than CPUs"),
+    (["parallel:bulk:memcpy:dispatch=shout"], "unknown dispatch 'shout'"),
+    (["parallel:bulk:memcpy:dispatch=spin:caller=waits"], "needs caller=works"),
+    (["parallel:bulk:memcpy:observe=stretch"], "observe=stretch is for serial copies"),
+    (["--huge=2M", "--base=3K"], "--base=3072 does not divide --huge=2097152"),
+    (["--huge=0"], "--huge=0: give a size"),
+    (["--huge=2X"], "--huge=2X: give a size"),
+    (["--base=100"], "a multiple of 64"),
+    (["--rounds=0"], "--rounds=0: give a number from 1"),
+    (["--rounds=-1"], "--rounds=-1: give a number from 1"),
+    (["--processes=many"], "--processes=many: give a number"),
+    (["--source=lukewarm"], "cold or warm"),
+    (["--backing=silk"], "huge, auto or base"),
+    (["--cpus=0,0"], "CPU 0 is named twice"),
+    (["--cpus=1023"], "may not run on CPU 1023"),
+    (["--source-node=999", "--processes=1"], "NUMA node"),
+    (["--huge=1G", "--pairs=100000"], "not enough memory"),
+    (["--frobnicate"], "--frobnicate"),
+])
+def test_misuse_gets_one_line_and_a_status(pagecopy, arguments, message):
+    status, output, said = pagecopy(*arguments)
+    assert status == 1 and output == ""
+    assert len(said) == 1 and message in said[0]
+
+
+@pytest.mark.parametrize("primitive", [n for n, lacks in ctools.primitives().items() if lacks])
+def test_what_the_cpu_lacks_is_listed_with_the_reason(pagecopy, primitive):
+    needs = ctools.primitives()[primitive]
+    assert f"needs {needs}" in pagecopy("--list")[1]
+    status, _, said = pagecopy(f"serial:bulk:{primitive}")
+    assert status == 1 and f"needs {needs}" in said[0]
+
+
+def test_no_huge_pages_is_an_error_or_marked_but_never_silent(pagecopy):
+    small = ("--pairs=8", "--processes=1", "--rounds=2", "serial:bulk:memcpy")
+    status, _, said = pagecopy(*small, preexec_fn=without_huge_pages)
+    assert status == 1 and len(said) == 1 and "no huge pages behind the buffers" in said[0]
+    status, output, _ = pagecopy("--backing=auto", "--json", *small,
+                                 preexec_fn=without_huge_pages)
+    assert status == 0 and json.loads(output)["source_huge_bytes"] == 0
+    _, output, _ = pagecopy("--backing=auto", *small, preexec_fn=without_huge_pages)
+    assert "huge pages behind 0 % of the buffers" in output
+
+
+def test_no_memory_is_one_line(pagecopy):
+    def starve():
+        resource.setrlimit(resource.RLIMIT_AS, (100 << 20, 100 << 20))
+    status, _, said = pagecopy("--pairs=64", "serial:bulk:memcpy", preexec_fn=starve)
+    assert status == 1 and len(said) == 1 and "not enough memory" in said[0]
+
+
+def test_full_disk_is_an_error(pagecopy):
+    import subprocess
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([ctools.PAGECOPY, "--list"], stdout=full, stderr=subprocess.PIPE,
+                              text=True)
+    assert done.returncode == 1 and "cannot write the output" in done.stderr
+
+
+def test_json_has_every_sample_of_every_arm(pagecopy):
+    status, output, _ = pagecopy("--json", *SMALL, "--processes=2", "--rounds=5",
+                                 "serial:bulk:memcpy", "serial:page:memcpy:delay=50",
+                                 "parallel:bulk:memcpy:threads=1:caller=waits")
+    processes = [json.loads(line) for line in output.splitlines()]
+    assert status == 0 and len(processes) == 2
+    assert processes[0]["seed"] != processes[1]["seed"]
+    for process in processes:
+        bulk, delayed, parallel = process["arms"]
+        assert all(len(arm["ns"]) == 5 and min(arm["ns"]) > 0 for arm in process["arms"])
+        assert delayed["delay_ns"] == 50 and 25 < delayed["delay_achieved_ns"] < 100
+        assert len(parallel["worker_cpu_ns"]) == 5 and min(parallel["worker_cpu_ns"]) > 0
+        assert min(bulk["caller_cpu_ns"]) > 0
+
+
+def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):
+    _, output, _ = pagecopy("--processes=3", "--rounds=4", *SMALL)
+    assert max(map(len, output.splitlines())) <= 75 and output.isascii()
+    assert "A copy of nothing takes" in output and "GB/s" in output
+    assert "huge pages behind" in output
+
+
+def test_speedup_counts_bytes_not_calls(pagecopy):
+    _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=2",
+                            "serial:bulk:memcpy:folios=3")
+    assert json.loads(output)["arms"][0]["bytes"] == 3 * (2 << 20)
+
+
+@pytest.mark.parametrize("program", ["pagecopy-asan", "pagecopy-tsan"])
+def test_clean_under_sanitizers(pagecopy, program):
+    built = ctools.build(ctools.PAGECOPY.with_name(program))
+    threads = len(machine.usable_cpus())
+    status, _, said = pagecopy("--verify", *SMALL, program=built)
+    assert (status, said) == (0, [])
+    team = [f"parallel:{rule}:memcpy:threads={threads}:dispatch={dispatch}:folios={folios}"
+            for rule in ("page", "bulk") for folios in (1, 3)
+            for dispatch in ("wake", "spin", "spawn", "wake:caller=waits")]
+    status, _, said = pagecopy("--json", *SMALL, "--huge=64K", "--processes=2", "--rounds=5",
+                               "serial:bulk:memcpy:observe=stretch:extent=4K",
+                               "serial:page:memcpy:map=2017", *team, program=built)
+    assert (status, said) == (0, [])
+
+
+def test_without_python_it_says_what_it_can(pagecopy):
+    status, output, _ = pagecopy("--help")
+    assert status == 0 and "Examples:" in output and max(map(len, output.splitlines())) <= 80
+    assert all(name in pagecopy("--list")[1] for name in ctools.primitives())
+
+
+def test_names_in_python_and_c_mean_the_same():
+    for variant in ("serial:page:memcpy:map=2017", "parallel:bulk:memcpy:threads=2"):
+        fields = plan.fields(variant + "#2")
+        assert f"{fields['strategy']}:{fields['rule']}:{fields['primitive']}" in variant

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The recorded run, drawn again without measuring, and two runs compared."""
+
+import json
+import re
+
+import pytest
+
+from artifact import notebooks, paths, report
+
+RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """make figures, into a folder of its own."""
+    import os
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("results")
+    done = subprocess.run([sys.executable, "-m", "artifact", "figures"], cwd=paths.ROOT, text=True,
+                          env={**os.environ, "RESULTS": str(folder)}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_there_is_a_recorded_run():
+    assert RECORDED
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_run_is_drawn_without_measuring(drawn, name):
+    folder = drawn / "recorded" / name
+    assert not (folder / "cells").exists()
+    html = (folder / "report.html").read_text()
+    figures = [figure["file"] for notebook in notebooks.names() for figure in json.loads(
+        (folder / "notebooks" / f"{notebook}.json").read_text())["figures"]]
+    assert len(figures) == 7
+    for figure in figures:
+        assert f'id="{figure}"' in html
+        for ending in ("png", "svg"):
+            assert (folder / "figures" / f"{figure}.{ending}").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_report_needs_no_network_and_links_only_what_exists(drawn, name):
+    folder = drawn / "recorded" / name
+    html = (folder / "report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
+    for link in re.findall(r'href="([^"#]+)"', html):
+        assert (folder / link).exists(), link
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_number_of_the_report_is_from_the_data(drawn, name):
+    """Drawn twice, the answers are the same to the digit."""
+    run = paths.run(f"recorded/{name}")
+    for notebook in notebooks.names():
+        kept = json.loads((drawn / "recorded" / name / "notebooks" / f"{notebook}.json").read_text())
+        plan = notebooks.planned(notebook, run, {**kept["parameters"]})
+        from artifact import load
+        cells = {}
+        for cell in plan.cells:
+            cells.setdefault(cell.experiment, []).append(load.cell(run, cell))
+        assert notebooks.ANSWERS[notebook](cells).sentence == kept["answer"]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_data_names_nobody(name):
+    import gzip
+
+    for path in (paths.RECORDED / name).rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+            assert not re.search(r"/home/|/root/|hostname|/tmp/", text), path
+
+
+def keep(folder, name, headlines):
+    for notebook in notebooks.names():
+        path = folder / name / "notebooks" / f"{notebook}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"headlines": headlines}))
+    return paths.run(name)
+
+
+def test_agreement_needs_each_inside_the_other(results):
+    wide = keep(results, "wide", {"ratio": [1.0, 0.5, 1.5]})
+    sharp = keep(results, "sharp", {"ratio": [1.1, 1.09, 1.11]})
+    assert report.agreement(wide, wide)[1]
+    lines, agree = report.agreement(wide, sharp)
+    assert not agree and lines[0].startswith("DIFFER")
+
+
+def test_agreement_of_other_headlines_is_none(results):
+    one = keep(results, "one", {"a": [1, 0, 2]})
+    other = keep(results, "other", {"b": [1, 0, 2]})
+    assert not report.agreement(one, other)[1]
