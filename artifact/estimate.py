@@ -78,16 +78,22 @@ def _half_width(variance: float, n: float) -> float:
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
     """One natural logarithm per process: how much faster ``arm`` is, per byte."""
-    per_round = _log_cost(samples, samples.seconds, over) \
-        - _log_cost(samples, samples.seconds, arm)
-    return np.median(per_round, axis=1)
+    return _paired(samples, samples.seconds, arm, over)
 
 
-def _log_cost(samples: Samples, times: dict[str, np.ndarray], arm: str) -> np.ndarray:
-    """Logarithm of the time per byte, (processes, rounds); the baseline's is
-    the mean of its replicas in the same round."""
-    names = _replicas(samples) if arm == samples.cell.variants[0] else [arm]
-    return np.mean([np.log(times[name] / samples.bytes[name]) for name in names], axis=0)
+def _paired(samples: Samples, times: dict[str, np.ndarray], arm: str, over: str) -> np.ndarray:
+    """Median over the rounds of log(time of over / time of arm), per byte.
+
+    The baseline's replicas are paired with the arm one by one. Their mean
+    would be more handy and is wrong: times are skewed, and the middle of means
+    is not the middle of single times.
+    """
+    def logs(name: str) -> list[np.ndarray]:
+        names = _replicas(samples) if name == samples.cell.variants[0] else [name]
+        return [np.log(times[n] / samples.bytes[n]) for n in names]
+
+    pairs = [a - b for a in logs(over) for b in logs(arm)]
+    return np.median(np.concatenate(pairs, axis=1), axis=1)
 
 
 def _replicas(samples: Samples) -> list[str]:
@@ -107,9 +113,7 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
 
 def cpu_ratio(samples: Samples, arm: str, over: str) -> Estimate:
     """How many times the CPU time of ``over`` a byte costs with ``arm``."""
-    per_round = _log_cost(samples, samples.cpu_seconds, arm) \
-        - _log_cost(samples, samples.cpu_seconds, over)
-    return _exp(interval(np.median(per_round, axis=1)))
+    return _exp(interval(-_paired(samples, samples.cpu_seconds, arm, over)))
 
 
 def _exp(logs: Estimate) -> Estimate:
@@ -129,10 +133,9 @@ def share(part: np.ndarray, whole: np.ndarray) -> Estimate | None:
 
 
 def same_kernel_ratio(samples: Samples) -> Estimate:
-    """The A/A ratio: two replicas of the baseline over the other two."""
-    logs = np.log([samples.seconds[name] for name in _replicas(samples)])
-    per_round = (logs[0] + logs[2] - logs[1] - logs[3]) / 2
-    return _exp(interval(np.median(per_round, axis=1)))
+    """The A/A ratio: the twin over the baseline, by the way of every ratio."""
+    first = samples.cell.variants[0]
+    return speedup(samples, first + plan.TWIN, first)
 
 
 def is_stable(samples: Samples) -> bool:

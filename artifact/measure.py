@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -26,7 +27,8 @@ from artifact.problem import Problem, one_line
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.2     # looked at before each process of such a cell
-PATIENCE_SECONDS = 30   # waited for quiet in all; after that it is only noted
+SHARED = 1.3            # times the least time: somebody else is on this core
+PATIENCE_SECONDS = 60   # waited for quiet in all; after that it is only noted
 
 
 def missing(run: paths.Run, cells: list[Cell]) -> list[Cell]:
@@ -102,7 +104,7 @@ def _write_machine_record(run: paths.Run) -> None:
 
 def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
     progress = Progress(run, cells, say)
-    patience = PATIENCE_SECONDS
+    quiet_gate = QuietGate()
     passes = max(cell.processes for cell in cells)
     for nth in range(passes):
         for cell in cells:
@@ -110,9 +112,7 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
                 if _process_file(run, cell, index).exists():
                     continue
                 started = time.monotonic()
-                quiet, waited = _wait_for_quiet(patience) if cell.quiet else (True, 0.0)
-                patience -= waited
-                _run_process(run, cell, index, quiet)
+                _run_process(run, cell, index, quiet_gate.wait(cell))
                 progress.done(cell, time.monotonic() - started)
         progress.report(nth + 1, passes)
     for cell in cells:
@@ -122,16 +122,6 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
 def _indices_of_pass(cell: Cell, nth: int, passes: int) -> list[int]:
     """Which of a cell's processes belong to a pass: spread over all of them."""
     return [i for i in range(cell.processes) if i * passes // cell.processes == nth]
-
-
-def _wait_for_quiet(patience: float) -> tuple[bool, float]:
-    """Whether every CPU was idle for a moment, and the seconds waited for it."""
-    started = time.monotonic()
-    while True:
-        if machine.busiest_cpu(QUIET_SECONDS) < BUSY:
-            return True, time.monotonic() - started - QUIET_SECONDS
-        if time.monotonic() - started > patience:
-            return False, max(0.0, time.monotonic() - started - QUIET_SECONDS)
 
 
 def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
@@ -218,6 +208,43 @@ def _reject_if_unstable(run: paths.Run, cell: Cell, say) -> bool:
         f"{estimate.same_kernel_ratio(samples)}; measuring it again")
     finished.rename(rejected)
     return True
+
+
+class QuietGate:
+    """Waits, within reason, until the machine is fit to measure on.
+
+    Two signs, both independent of what is measured: a byte loop in the first
+    cache, which takes up to twice as long when another virtual machine or
+    process has the other thread of the core; and for parallel cells, how
+    busy the CPUs are.
+    """
+
+    PROBE = ["--json", "--processes=1", "--rounds=20", "--huge=4K", "--pairs=4", "--backing=base",
+             "--source=warm", "--destination=warm", "serial:bulk:byte"]
+
+    def __init__(self):
+        self.patience = PATIENCE_SECONDS
+        self.least = min(self._probe() for _ in range(5))
+
+    def wait(self, cell: Cell) -> bool:
+        """Whether it is quiet now, or still not when patience has run out."""
+        started = time.monotonic()
+        while not (quiet := self._is_quiet(cell)):
+            if time.monotonic() - started > self.patience:
+                break
+            time.sleep(0.1)
+        self.patience -= max(0.0, time.monotonic() - started - 0.5)
+        return quiet
+
+    def _is_quiet(self, cell: Cell) -> bool:
+        took = self._probe()
+        self.least = min(self.least, took)
+        return took < SHARED * self.least and \
+            (not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY)
+
+    def _probe(self) -> float:
+        arm, = json.loads(ctools.run(self.PROBE))["arms"]
+        return statistics.median(arm["ns"])
 
 
 class Progress:

@@ -10,19 +10,22 @@ from artifact import ctools, machine
 from artifact.problem import Problem
 
 # Counts up when cells of the same parameters stop being comparable.
-PROTOCOL = 1
+PROTOCOL = 2
 
-# The baseline runs so often in each round, under its own name and these: more
-# copies of what everything is compared with sharpen every ratio at once.
-REPLICAS = ("", "#2", "#3", "#4")
+# The baseline runs so often in each round: more copies of what everything is
+# compared with sharpen every ratio at once.
+REPLICAS = ("", "#2", "#3")
+# And once more as if it were another variant: what its ratio to the baseline
+# differs from 1 by is the error of the whole method.
+TWIN = "#twin"
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """One parameter combination: variants that take turns in each round.
 
-    The first variant is the baseline. It runs four times in every round: what
-    separates two of those from the other two is noise and nothing else.
+    The first variant is the baseline. It runs three times in every round, and
+    a fourth time as its own twin: the cell's A/A check.
     """
 
     experiment: str
@@ -43,7 +46,7 @@ class Cell:
     def arms(self) -> dict[str, str]:
         """Arm name to variant, in the order they are given to pagecopy."""
         first = self.variants[0]
-        return {**{first + replica: first for replica in REPLICAS},
+        return {**{first + again: first for again in (*REPLICAS, TWIN)},
                 **{variant: variant for variant in self.variants[1:]}}
 
     def command(self, seed: int) -> list[str]:

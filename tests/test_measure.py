@@ -254,6 +254,16 @@ def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
         paths.run("recorded/older")
 
 
+def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch):
+    took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
+    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
+    gate = measure.QuietGate()
+    assert gate.wait(tiny_cell()) is True
+    assert next(took) == 200.0      # both shared moments were waited out
+    gate.patience = 0.2
+    assert gate.wait(tiny_cell()) is False
+
+
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "x" * 65])
 def test_run_names_stay_in_the_results_folder(name):
     with pytest.raises(Problem, match="not a folder name"):
