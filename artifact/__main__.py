@@ -195,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(aa)
     command.add_argument("--repeats", type=_count, default=100)
     command.add_argument("--processes", type=_count, default=20)
-    command.add_argument("--rounds", type=_count, default=192)
+    command.add_argument("--rounds", type=_count, default=384)
     add(agree).add_argument("runs", nargs=2)
     return parser
 

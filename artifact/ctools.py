@@ -71,11 +71,6 @@ def primitives() -> dict[str, str | None]:
     return {name: facts["lacks"] for name, facts in _listed()["primitives"].items()}
 
 
-def descriptions() -> dict[str, str]:
-    """Each primitive in words."""
-    return {name: facts["description"] for name, facts in _listed()["primitives"].items()}
-
-
 def kernels_own() -> str:
     """The primitive that the kernel's copy_page() is made of on this machine."""
     return _listed()["copy_page"]

@@ -116,11 +116,11 @@ def map_cost(cells: list[Samples]) -> Figure:
     ax.axhline(gain, color="0.45", linestyle="--", linewidth=1)
     ax.annotate(f"published gain of 8 threads: {gain:.2f}x (Zi Yan, 9 March 2017)",
                 (grid[0], gain), xytext=(0, 4), textcoords="offset points", color="0.35")
-    for ns, text, (lift, side) in ((there, "needed there", (-10, "top")),
-                                   (here, "needed here", (8, "bottom"))):
+    for ns, text, lift, side, edge in ((there, "needed there", -10, "top", "center"),
+                                       (here, "needed here", 8, "bottom", "right")):
         ax.plot([ns], [gain], **PUBLISHED_STYLE)
         ax.annotate(f"{text}:\n{ns:.0f} ns a page", (ns, gain), xytext=(0, lift),
-                    textcoords="offset points", ha="center", va=side, color="0.25")
+                    textcoords="offset points", ha=edge, va=side, color="0.25")
     ax.set_xscale("log")
     ax.set_yscale("log", base=2)
     for axis in (ax.xaxis, ax.yaxis):

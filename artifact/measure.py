@@ -90,7 +90,7 @@ def mixture(samples: list[load.Samples]) -> list[str]:
     """In what the processes of a run differ that ought to be the same."""
     facts = [fact for cell in samples for fact in cell.facts]
     same = {"commit": "commit", "pagecopy": "program", "platform": "kernel",
-            "cpu_model_name": "CPU", "boot_time": "boot"}
+            "cpu_model_name": "CPU"}
     return [f"{len(found)} different {what}s: {', '.join(sorted(map(str, found)))}"
             for key, what in same.items()
             if len(found := {fact.get(key) for fact in facts}) > 1]

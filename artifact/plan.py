@@ -126,20 +126,10 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     swept, skipped_too = _available(extent_primitives)
     own = ctools.kernels_own()
     sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
-    cells = []
-
-    for state in cache_states:
-        source, destination = _cache_state(state)
-        cells.append(Cell(
-            "serial-ladder", f"{source}-{destination}",
-            (*sizes, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
-            _unique(rung.format(own) for rung in (TODAY, *LADDER)) +
-            tuple(rung.format(p) for p in chosen if p not in (own, "byte", "empty")
-                  for rung in LADDER) +
-            (("serial:bulk:byte",) if "byte" in chosen else ()), processes))
+    cells = [_ladder(own, chosen, sizes, state, processes, rounds) for state in cache_states]
     nodes = machine.memory_nodes()
     if len(nodes) > 1:
-        near, far = (f"--source-node={nodes[0]}", f"--destination-node={nodes[1]}")
+        near, far = f"--source-node={nodes[0]}", f"--destination-node={nodes[1]}"
         cells.append(Cell("serial-ladder", "remote", (*sizes, near, far, f"--rounds={rounds}"),
                           _unique(rung.format(p) for p in dict.fromkeys((own, *swept))
                                   for rung in (TODAY, *LADDER)), processes))
@@ -167,6 +157,18 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
 LADDER = ("serial:page:{}:map=2017", "serial:page:{}:map=2026", "serial:page:{}",
           "serial:bulk:{}")
 TODAY = LADDER[1]
+
+
+def _ladder(own, chosen, sizes, state, processes, rounds) -> Cell:
+    """Every rung of every primitive; of the byte loop just one, as the floor."""
+    source, destination = _cache_state(state)
+    others = [p for p in chosen if p not in (own, "byte", "empty")]
+    return Cell(
+        "serial-ladder", f"{source}-{destination}",
+        (*sizes, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
+        _unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
+                 *(rung.format(p) for p in others for rung in LADDER),
+                 *(("serial:bulk:byte",) if "byte" in chosen else ()))), processes)
 
 
 def _extent_cells(sizes, swept, base, huge, largest, processes, rounds) -> list[Cell]:

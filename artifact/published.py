@@ -57,12 +57,6 @@ def value(source_id: str, variant: str, unit: str, **where) -> float:
     return float(found[chosen]["value"].iloc[0])
 
 
-def cite(source_id: str) -> str:
-    """Author, date and title of a source, for a caption."""
-    source = sources().loc[source_id]
-    return f"{source['author']}, {source['date']}, {source['title']}"
-
-
 def _read(name: str, columns: list[str]) -> pd.DataFrame:
     path = paths.PUBLISHED / name
     try:
