@@ -200,9 +200,9 @@ def _published_extents(ax: Axes) -> None:
 def factorial(cells: list[Samples]) -> Figure:
     """{serial, parallel} x {per page, bulk} x primitive, a panel per batch,
     with the part of each parallel gain that batching alone gives."""
-    fig, panels = plt.subplots(1, len(cells), figsize=(2 + 6 * len(cells), 6), sharey=True,
-                               sharex=True, squeeze=False, layout="constrained")
-    for ax, samples in zip(panels[0], cells):
+    fig, panels = plt.subplots(1, len(cells) + 1, figsize=(6 + 5.5 * len(cells), 6),
+                               layout="constrained", width_ratios=[3] * len(cells) + [2])
+    for ax, samples in zip(panels, cells):
         primitives = _factorial_primitives(samples)
         for i, (key, label) in enumerate(FACTORS.items()):
             arms = [_factor_arm(samples, p, key) for p in primitives]
@@ -212,17 +212,19 @@ def factorial(cells: list[Samples]) -> Figure:
             y = [n + 0.15 * (i - (len(FACTORS) - 1) / 2) for n in range(len(primitives))]
             _dots(ax, rows["speedup"], y, rows, horizontal=True, colour=COLOURS[i], label=label,
                   stable=estimate.is_stable(samples))
-            _show_all_dots(panels[0][0], rows["speedup"], "x")
+            for each in panels[:-1]:
+                _show_all_dots(each, rows["speedup"], "x")
         ax.axvline(1, color="0.3", linewidth=1)
         ax.set_yticks(range(len(primitives)), primitives)
         ax.set_title(folios_label(samples))
         ax.set_xlabel("speed-up over the serial 2017 loop of the same primitive")
+        ax.invert_yaxis()
         right = ax.secondary_yaxis("right")
         right.set_yticks(range(len(primitives)),
                          [_share_text(samples, p) for p in primitives], fontsize="small")
         right.tick_params(length=0)
-    panels[0][0].invert_yaxis()
-    _legend_below(fig, panels[0][0])
+    _published_factorial(panels[-1])
+    _legend_below(fig, panels[0], columns=5)
     threads = max(int(plan.fields(v)["threads"]) for v in cells[0].cell.variants)
     fig.suptitle(f"Batching and threading told apart, {threads} threads. At the right: the share of "
                  "the gain of a\nspinning team with bulk calls that one serial bulk call has alone")
@@ -234,6 +236,25 @@ FACTORS = {("serial", "bulk", "wake"): "serial, bulk",
            ("parallel", "bulk", "wake"): "parallel, bulk, woken",
            ("parallel", "page", "spin"): "parallel, per page, spinning",
            ("parallel", "bulk", "spin"): "parallel, bulk, spinning"}
+
+
+def _published_factorial(ax: Axes) -> None:
+    """The nearest published answer: S12 has one thread with batching as well."""
+    found = published.figures()
+    rows = found[(found["source_id"] == "S12") & (found["pages"] == 512)
+                 & (found["page_size_kib"] == 2048)].drop_duplicates(["variant", "threads"])
+    rates = rows.set_index(["variant", "threads"])["value"]
+    gains = {f"{threads} thread{'s' if threads != '1' else ''}":
+             rates["mtcopy", threads] / rates["vanilla", "1"] for threads in ("1", "2", "4", "8")}
+    ax.plot(list(gains.values()), range(len(gains)), **PUBLISHED_STYLE)
+    ax.axvline(1, color="0.3", linewidth=1)
+    ax.set_yticks(range(len(gains)), list(gains))
+    ax.set_ylim(len(gains) - 0.5, -0.5)
+    ax.set_xlim(0, 1.15 * max(gains.values()))
+    alone = math.log(gains["1 thread"]) / math.log(gains["8 threads"])
+    ax.set_title("published: batched over vanilla\n(Garg, September 2025, 512 huge pages)",
+                 fontsize="small")
+    ax.set_xlabel(f"speed-up of move_pages(); one thread has\n{alone:.0%} of the gain of eight")
 
 
 def threads(cells: list[Samples]) -> Figure:

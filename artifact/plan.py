@@ -126,7 +126,9 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     swept, skipped_too = _available(extent_primitives)
     own = ctools.kernels_own()
     sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
-    cells = [_ladder(own, chosen, sizes, state, processes, rounds) for state in cache_states]
+    _not_empty(cache_states=cache_states, delays_ns=delays_ns)
+    cells = [_ladder(own, chosen, sizes, state, processes, rounds)
+             for state in _unique(cache_states)]
     nodes = machine.memory_nodes()
     if len(nodes) > 1:
         near, far = f"--source-node={nodes[0]}", f"--destination-node={nodes[1]}"
@@ -202,6 +204,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
     """
     _page_sizes(base_page, huge_page)
     _positive(processes=processes, rounds=rounds)
+    _not_empty(folios=folios)
     for count in folios:
         _positive(folios=count)
     cpus = len(machine.usable_cpus())
@@ -216,7 +219,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
     own = ctools.kernels_own()
     sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
     cells = []
-    for count in folios:
+    for count in _unique(folios):
         cells.append(Cell(
             "factorial", f"{count}-folio", (*sizes, _rounds_of_batches(rounds, count)),
             tuple(_folios(v, count) for v in _factorial(_unique((own, *chosen)), min(8, cpus))),
@@ -229,7 +232,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
             "threads", f"{name}-{count}-folio",
             (*sizes, pinned, _rounds_of_batches(rounds, count)),
             tuple(_folios(v, count) for v in _thread_variants(own, chosen, counts)), processes,
-            resolution=0.02 if count == 1 else 0.04, quiet=True) for count in folios]
+            resolution=0.02 if count == 1 else 0.04, quiet=True) for count in _unique(folios)]
     for name in ("packed", "sibling"):
         if name not in orders:
             skipped += ((f"{name} placement of threads", "the same as spread on this machine"),)
@@ -311,6 +314,12 @@ def _positive(**values: int) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 10_000:
             raise Problem(f"{name}: {value!r}", "not a count", "give a whole number, 1 to 10000")
+
+
+def _not_empty(**lists: list) -> None:
+    for name, values in lists.items():
+        if not values:
+            raise Problem(f"{name}: []", "nothing to measure", "name at least one")
 
 
 def _powers(factor: int, first: int, last: int) -> list[int]:

@@ -71,6 +71,8 @@ def test_too_little_memory_skips_the_large_region(monkeypatch):
     ({"rounds": 10 ** 9}, "rounds"),
     ({"cache_states": ["hot/cold"]}, "cache state 'hot/cold'"),
     ({"delays_ns": [0]}, "delays_ns: 0"),
+    ({"delays_ns": []}, "delays_ns: .* nothing to measure"),
+    ({"cache_states": []}, "cache_states: .* nothing to measure"),
 ])
 def test_nonsense_is_a_problem(changed, message):
     with pytest.raises(Problem, match=message):
@@ -81,6 +83,7 @@ def test_nonsense_is_a_problem(changed, message):
     ({"threads": [100000]}, "threads: 100000|may run on"),
     ({"threads": [0]}, "threads: 0"),
     ({"folios": [0]}, "folios: 0"),
+    ({"folios": []}, "folios: .* nothing to measure"),
 ])
 def test_parallel_nonsense_is_a_problem(changed, message):
     with pytest.raises(Problem, match=message):
@@ -93,6 +96,11 @@ def test_other_parameters_are_other_cells_and_the_same_are_the_same():
     ids = [{cell.id for cell in p.cells} for p in (one, again, other)]
     assert ids[0] == ids[1] and len(ids[0]) == len(one.cells)
     assert {i for i in ids[0] if "region" not in i}.isdisjoint(ids[2])
+
+
+def test_what_is_named_twice_is_measured_once():
+    twice = plan.serial_copy(**{**SERIAL, "cache_states": ["cold/cold", "cold/cold"]})
+    assert len({cell.id for cell in twice.cells}) == len(twice.cells)
 
 
 def test_a_plan_survives_being_stored():
