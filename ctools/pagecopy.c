@@ -68,8 +68,8 @@ static const char help[] =
 "On what:\n"
 "      --huge=SIZE       huge page (2M)\n"
 "      --base=SIZE       base page (4K)\n"
-"      --pairs=N         folios in each pool (four times the last-level\n"
-"                        cache, at least 8)\n"
+"      --pairs=N         folios in each pool (so many that it is four times\n"
+"                        the last-level cache)\n"
 "      --source=STATE    cold | warm before each copy (cold)\n"
 "      --destination=STATE\n"
 "      --backing=KIND    huge (or fail) | auto (marked when not) | base\n"
@@ -647,12 +647,14 @@ static void parse_options(struct options *o, int argc, char **argv)
 	}
 }
 
-/* Both pools together hold eight times what the caches can keep. */
+/* Each pool alone holds four times what the caches can keep. */
 static size_t default_pairs(size_t folio)
 {
-	size_t pairs = (4 * last_level_cache() + folio - 1) / folio;
+	size_t cache = last_level_cache();
 
-	return pairs < 8 ? 8 : pairs;
+	if (!cache)
+		cache = 64 << 20;
+	return (4 * cache - 1) / folio + 1;
 }
 
 static void check_cell(struct cell *c)
@@ -661,6 +663,8 @@ static void check_cell(struct cell *c)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
 	if (!c->pairs)
 		c->pairs = default_pairs(c->folio);
+	if (c->pairs > SIZE_MAX / 4 / c->folio)
+		die("not enough memory: take fewer --pairs or a smaller --huge");
 }
 
 static void check_variant(const struct options *o, const struct variant *v)

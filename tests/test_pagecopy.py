@@ -108,6 +108,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["--cpus=1023"], "may not run on CPU 1023"),
     (["--source-node=999", "--processes=1"], "NUMA node"),
     (["--huge=1G", "--pairs=100000"], "not enough memory"),
+    (["--huge=4611686018427387904", "--pairs=4"], "not enough memory"),
     (["--frobnicate"], "--frobnicate"),
 ])
 def test_misuse_gets_one_line_and_a_status(pagecopy, arguments, message):
