@@ -4,6 +4,7 @@
 import argparse
 import signal
 import sys
+import typing
 
 from artifact import paths
 from artifact.problem import Problem
@@ -174,8 +175,15 @@ def _draw(run: paths.Run, run_name: str) -> None:
     report.write(run)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> typing.NoReturn:
+        """One line, as for everything else that a user can get wrong."""
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m artifact", description=__doc__)
+    parser = _Parser(prog="python -m artifact", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(function) -> argparse.ArgumentParser:

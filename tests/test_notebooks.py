@@ -76,8 +76,16 @@ def test_wrong_parameter_is_one_line(artifact, argument, message):
     one_line(artifact("notebook", "01", argument), message)
 
 
-def test_unknown_notebook_is_one_line(artifact):
-    one_line(artifact("notebook", "99"), "no such notebook", "01-serial-copy")
+@pytest.mark.parametrize("command, message", [
+    (["notebook", "99"], "no such notebook"),
+    (["agree", "one"], "required: runs"),
+    (["agree", "one", "two"], "run 'make reproduce' to its end"),
+    (["aa", "--repeats=0"], "'0' is not a count"),
+    (["reproduce", "--run=recorded/x"], "no such recorded run"),
+    (["dance"], "invalid choice: 'dance'"),
+])
+def test_wrong_command_is_one_line(artifact, command, message):
+    one_line(artifact(*command), message)
 
 
 @pytest.mark.parametrize("parameters, message", [
