@@ -19,13 +19,17 @@ def main() -> int:
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except OSError as error:
+        print(f"error: {error.strerror or error}: {error.filename or 'no file named'}; "
+              "what is measured is kept: mend it and run again", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted: what is finished is kept; run the same again to go on",
               file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
 
 
 def reproduce(arguments) -> None:

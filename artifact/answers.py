@@ -51,7 +51,8 @@ def parallel_copy(cells: dict[str, list[Samples]]) -> Answer:
     if not cells.get("threads"):
         return Answer("This process may use one CPU only, so nothing can be copied in parallel "
                       "here: the question needs a machine with two.", {})
-    single, batch = cells["threads"][0], cells["threads"][-1]
+    spread = [s for s in cells["threads"] if s.cell.label.startswith("spread-")]
+    single, batch = spread[0], spread[-1]
     headlines, phrases = {}, []
     for samples in (single, batch) if batch is not single else (single,):
         best = estimate.best_serial(samples)
@@ -59,6 +60,8 @@ def parallel_copy(cells: dict[str, list[Samples]]) -> Answer:
         teams = []
         for way, label in (("wake", "woken"), ("spin", "spinning")):
             arm = _best_arm(samples, best, dispatch=way)
+            if arm is None:
+                continue
             ratio = estimate.speedup(samples, arm, best)
             headlines[f"best {label} team over the best serial copy, "
                       f"{folios} huge page(s) per call"] = ratio
@@ -66,16 +69,20 @@ def parallel_copy(cells: dict[str, list[Samples]]) -> Answer:
                          f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time")
         phrases.append(f"For {folios} huge page{'s' if folios > 1 else ''} per call the best "
                        f"serial copy is {plan.fields(best)['primitive']} in one call: "
-                       + "; ".join(teams) + ".")
+                       + ("; ".join(teams) or "no team of two or more was asked for") + ".")
     sentence = " ".join([*phrases, _share(cells["factorial"][0])])
     return Answer(_with_warnings(sentence, cells), headlines)
 
 
-def _best_arm(samples: Samples, best: str, dispatch: str) -> str:
-    """The fastest parallel arm of more than one thread with that dispatch."""
+def _best_arm(samples: Samples, best: str, dispatch: str) -> str | None:
+    """The fastest parallel arm of more than one thread with that dispatch.
+
+    Chosen from the same samples that it is then judged by, which flatters it.
+    """
     arms = [v for v in samples.cell.variants if (f := plan.fields(v))["strategy"] == "parallel"
             and f["dispatch"] == dispatch and int(f["threads"]) > 1]
-    return max(arms or [best], key=lambda v: estimate.log_speedups(samples, v, best).mean())
+    return max(arms, default=None,
+               key=lambda v: estimate.log_speedups(samples, v, best).mean())
 
 
 def _share(samples: Samples) -> str:

@@ -25,7 +25,7 @@ sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
 plt.rcParams.update({"svg.hashsalt": "pagecopy", "figure.dpi": 110, "legend.frameon": True,
                      "axes.titlesize": "medium", "axes.titleweight": "bold"})
 
-COLOURS = sns.color_palette("colorblind")
+COLOURS = list(sns.color_palette("colorblind")) * 2       # more than there are primitives
 PUBLISHED_STYLE = {"marker": "D", "color": "0.45", "linestyle": "none", "markersize": 6}
 
 RUNGS = {"page 2017": "per page, 2017 bookkeeping", "page 2026": "per page, 2026 loop",
@@ -39,7 +39,7 @@ def serial_ladder(cells: list[Samples]) -> Figure:
     """Speed-up over today's loop: primitive x rung, a panel per cache state."""
     fig, panels = plt.subplots(1, len(cells), figsize=(2 + 3.1 * len(cells), 6.2), sharey=True,
                                sharex=True, squeeze=False, layout="constrained")
-    order = _primitives_by_speed(cells[0])
+    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)))
     for ax, samples in zip(panels[0], cells):
         frame = estimate.table(samples)
         frame["rung"] = frame["rule"] + " " + frame["map"]
@@ -65,7 +65,8 @@ def bulk_gain(cells: list[Samples]) -> Figure:
     the only published counterpart (S13)."""
     fig, (ours, theirs) = plt.subplots(1, 2, figsize=(12, 5.4), sharex=True, layout="constrained",
                                        gridspec_kw={"width_ratios": [3, 2]})
-    order = [p for p in _primitives_by_speed(cells[0]) if p != "byte"]
+    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)
+                               if p != "byte"))
     for i, samples in enumerate(cells):
         present = [p for p in order if f"serial:page:{p}:map=2026" in samples.seconds]
         rows = pd.DataFrame([_as_row(estimate.speedup(
@@ -100,7 +101,7 @@ def map_cost(cells: list[Samples]) -> Figure:
     bulk = samples.cell.variants[0]
     fig, ax = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
     rows = pd.DataFrame([{"ns": ns, **_as_row(estimate.speedup(samples, bulk, arm))}
-                         for arm, ns in sorted(samples.delay_ns.items(), key=lambda item: item[1])])
+                         for arm, ns in sorted(samples.delay_ns.items(), key=lambda item: item[1]) if ns > 0])
     _dots(ax, rows["ns"], rows["speedup"], rows, horizontal=False, colour=COLOURS[0],
           label="modelled cost, as achieved", stable=estimate.is_stable(samples))
     grid = np.geomspace(rows["ns"].min() / 2, rows["ns"].max() * 1.5, 200)

@@ -51,6 +51,8 @@ def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> No
     measuring, or pagecopy fails. What is finished stays finished.
     """
     todo = missing(run, cells)
+    if run.may_measure and run.cells.exists():
+        _write_machine_record(run)
     if not todo:
         return
     if not run.may_measure:
@@ -59,6 +61,10 @@ def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> No
     with alone(run):
         ctools.build()
         _write_machine_record(run)
+        # Another run may have finished some while we waited for nothing.
+        todo = missing(run, cells)
+        if not todo:
+            return
         _measure_in_passes(run, todo, say)
         again = [cell for cell in todo if _reject_if_unstable(run, cell, say)]
         if again:

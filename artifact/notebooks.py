@@ -232,7 +232,7 @@ def execute(name: str, parameters: dict) -> Path:
 
     run = paths.run(parameters["run"])
     output = run.notebooks / f"{name}{suffix(name, parameters)}.ipynb"
-    partial = output.with_suffix(".partial.ipynb")
+    partial = output.with_suffix(f".{os.getpid()}.partial.ipynb")
     paths.write_atomically(partial, b"")
     own = defaults(name)
     os.environ["PYTHONPATH"] = str(paths.ROOT)
@@ -244,6 +244,9 @@ def execute(name: str, parameters: dict) -> Path:
     except papermill.PapermillExecutionError as error:
         raise Problem(f"notebook {name}", f"cell {error.exec_count}: {one_line_of(error)}",
                       f"the cells before it are in {paths.shown(partial)}") from error
+    except RuntimeError as error:       # nbclient's word for a kernel that died
+        raise Problem(f"notebook {name}", one_line(error), "if memory is short, make some free; "
+                      "what is measured is kept") from error
     except OSError as error:
         raise Problem(f"cannot write {paths.shown(partial)}", error.strerror or str(error),
                       "make room or set RESULTS to a folder you may write to") from error

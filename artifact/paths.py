@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every path of the project, found from this file and not from the caller."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,9 @@ CTOOLS = ROOT / "ctools"
 NOTEBOOKS = ROOT / "notebooks"
 PUBLISHED = ROOT / "data" / "published"
 RECORDED = ROOT / "data" / "recorded"
-RESULTS = Path(os.environ.get("RESULTS", ROOT / "results")).resolve()
+RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results").resolve()
+# For the kernels, which start in another folder.
+os.environ["RESULTS"] = str(RESULTS)
 
 DEFAULT_RUN = "this-machine"
 
@@ -65,7 +68,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise Problem(f"cannot write {shown(path)}", error.strerror or str(error),
                       "make room or set RESULTS to a folder you may write to") from error
 

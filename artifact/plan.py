@@ -122,7 +122,7 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     """
     base, huge = _page_sizes(base_page, huge_page)
     _positive(processes=processes, rounds=rounds)
-    chosen, skipped = _available(primitives or list(ctools.primitives()))
+    chosen, skipped = _available(primitives or [p for p in ctools.primitives() if p != "empty"])
     swept, skipped_too = _available(extent_primitives)
     own = ctools.kernels_own()
     sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
@@ -130,13 +130,15 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     cells = [_ladder(own, chosen, sizes, state, processes, rounds)
              for state in _unique(cache_states)]
     nodes = machine.memory_nodes()
-    if len(nodes) > 1:
-        near, far = f"--source-node={nodes[0]}", f"--destination-node={nodes[1]}"
+    near, far = (f"--{side}-node={node}" for side, node in
+                 (("source", nodes[0]), ("destination", nodes[-1])))
+    refused = _refused([near, far]) if len(nodes) > 1 else "this machine has one node with memory"
+    if not refused:
         cells.append(Cell("serial-ladder", "remote", (*sizes, near, far, f"--rounds={rounds}"),
                           _unique(rung.format(p) for p in dict.fromkeys((own, *swept))
                                   for rung in (TODAY, *LADDER)), processes))
     else:
-        skipped += (("copies between NUMA nodes", "this machine has one node with memory"),)
+        skipped += (("copies between NUMA nodes", refused),)
 
     for delay in delays_ns:
         if not isinstance(delay, int) or not 0 < delay <= 1_000_000:
@@ -218,14 +220,15 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
         return Plan((), skipped + (("every parallel copy", "this process may use one CPU"),))
     own = ctools.kernels_own()
     sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
+    orders = machine.placements()
+    spread = "--cpus=" + ",".join(map(str, orders["spread"]))
     cells = []
     for count in _unique(folios):
         cells.append(Cell(
-            "factorial", f"{count}-folio", (*sizes, _rounds_of_batches(rounds, count)),
+            "factorial", f"{count}-folio", (*sizes, spread, _rounds_of_batches(rounds, count)),
             tuple(_folios(v, count) for v in _factorial(_unique((own, *chosen)), min(8, cpus))),
             processes, resolution=0.02 if count == 1 else 0.04, quiet=True))
     counts = sorted(set(threads)) or _thread_counts(cpus)
-    orders = machine.placements()
     for name, order in orders.items():
         pinned = "--cpus=" + ",".join(map(str, order))
         cells += [Cell(
@@ -286,11 +289,20 @@ def _available(names: list[str]) -> tuple[list[str], tuple]:
     """The primitives that run here, and the reasons for the others."""
     known = ctools.primitives()
     for name in names:
-        if name not in known:
+        if name not in known or name == "empty":
             raise Problem(f"unknown kernel {name!r}", "pagecopy has no such primitive",
                           f"choose from {', '.join(known)}")
     lacking = tuple((f"primitive {name}", f"needs {known[name]}") for name in names if known[name])
     return [name for name in names if not known[name]], lacking
+
+
+def _refused(placement: list[str]) -> str:
+    """Why memory cannot be placed so, as in most containers; "" where it can."""
+    try:
+        ctools.run(["--verify", "--pairs=1", "--backing=auto", *placement, "serial:bulk:memcpy"])
+        return ""
+    except Problem as problem:
+        return str(problem).split(": ", 1)[1].split("; ")[0]
 
 
 def _page_sizes(base_page: str, huge_page: str) -> tuple[int, int]:

@@ -657,14 +657,10 @@ static size_t default_pairs(size_t folio)
 	return (4 * cache - 1) / folio + 1;
 }
 
-static void check_cell(struct cell *c)
+static void check_cell(const struct cell *c)
 {
 	if (c->folio % c->base)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
-	if (!c->pairs)
-		c->pairs = default_pairs(c->folio);
-	if (c->pairs > SIZE_MAX / 4 / c->folio)
-		die("not enough memory: take fewer --pairs or a smaller --huge");
 }
 
 static void check_variant(const struct options *o, const struct variant *v)
@@ -678,8 +674,27 @@ static void check_variant(const struct options *o, const struct variant *v)
 	if (v->team.threads > c->cpu_count && o->output != OUTPUT_VERIFY)
 		die("%s: more threads than CPUs: this process may run on %u",
 		    v->name, c->cpu_count);
-	if (v->folios > c->pairs)
-		die("%s: more folios than --pairs=%zu", v->name, c->pairs);
+}
+
+/* Once all variants are known: pools hold the largest batch, or were asked. */
+static void check_pools(struct bench *b)
+{
+	struct cell *c = &b->cell;
+	int asked = c->pairs != 0;
+
+	if (!asked)
+		c->pairs = default_pairs(c->folio);
+	for (unsigned int i = 0; i < b->count; i++) {
+		const struct variant *v = &b->arms[i].v;
+
+		if (v->folios > c->pairs && asked)
+			die("%s: more folios than --pairs=%zu", v->name,
+			    c->pairs);
+		if (v->folios > c->pairs)
+			c->pairs = v->folios;
+	}
+	if (c->pairs > SIZE_MAX / 4 / c->folio)
+		die("not enough memory: take fewer --pairs or a smaller --huge");
 }
 
 static void add_arm(struct bench *b, const struct options *o, const char *text)
@@ -773,6 +788,7 @@ int main(int argc, char **argv)
 		add_arms_to_verify(&b, &o);
 	else if (!b.count)
 		add_default_arms(&b, &o);
+	check_pools(&b);
 
 	if (o.output == OUTPUT_VERIFY)
 		measure_once(&b, o.output, NULL);

@@ -76,6 +76,14 @@ def test_wrong_parameter_is_one_line(artifact, argument, message):
     one_line(artifact("notebook", "01", argument), message)
 
 
+def test_relative_results_folder_is_one_folder(artifact, results, monkeypatch):
+    monkeypatch.setenv("RESULTS", "here")
+    done = artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"])
+    assert done.returncode == 0, done.stderr
+    assert (results / "here" / "one" / "figures").is_dir()
+    assert not (paths.NOTEBOOKS / "here").exists()
+
+
 @pytest.mark.parametrize("command, message", [
     (["notebook", "99"], "no such notebook"),
     (["agree", "one"], "required: runs"),

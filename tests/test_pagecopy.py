@@ -174,6 +174,13 @@ def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):
     assert "huge pages behind" in output
 
 
+def test_pools_hold_the_largest_batch_unless_told(pagecopy):
+    """A small cache alone would make them smaller than 16 folios."""
+    _, output, _ = pagecopy("--json", "--backing=auto", "--processes=1", "--rounds=1",
+                            "--huge=16M", "serial:bulk:memcpy:folios=16")
+    assert json.loads(output)["pairs"] >= 16
+
+
 def test_speedup_counts_bytes_not_calls(pagecopy):
     _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=2",
                             "serial:bulk:memcpy:folios=3")

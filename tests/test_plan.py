@@ -49,8 +49,15 @@ def test_one_cpu_plans_nothing_and_says_why(monkeypatch):
 
 def test_nodes_bring_a_remote_ladder(monkeypatch):
     monkeypatch.setattr(machine, "memory_nodes", lambda: [0, 1])
+    monkeypatch.setattr(plan, "_refused", lambda placement: "")
     found = plan.serial_copy(**SERIAL)
     assert "remote" in [cell.label for cell in found.experiment("serial-ladder")]
+
+
+def test_nodes_that_may_not_be_used_are_skipped_with_the_reason(monkeypatch):
+    monkeypatch.setattr(machine, "memory_nodes", lambda: [0, 1023])
+    skipped = dict(plan.serial_copy(**SERIAL).skipped)
+    assert "NUMA node" in skipped["copies between NUMA nodes"]
 
 
 def test_too_little_memory_skips_the_large_region(monkeypatch):
