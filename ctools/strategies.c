@@ -256,6 +256,8 @@ static const char *check_together(const struct variant *v)
 {
 	if (v->parallel && v->observe == OBSERVE_STRETCH)
 		return "observe=stretch is for serial copies";
+	if (v->delay_ns > 0 && strcmp(v->map->name, "delay"))
+		return "give map= or delay=, not both";
 	if (!v->team.caller_works && v->team.dispatch == DISPATCH_SPIN)
 		return "dispatch=spin needs caller=works: a caller that spins "
 		       "would hold its worker's CPU";

@@ -189,27 +189,42 @@ static void *spawned_main(void *arg)
 {
 	struct worker *me = arg;
 
-	pin_to_cpu(me->cpu);
 	me->pool->fn(me->pool->job, me->part);
 	me->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	return NULL;
 }
 
+/* Born on its own CPU: pinning itself, it would first queue on the caller's. */
+static int spawn_on_own_cpu(pthread_t *thread, struct worker *worker)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int failed;
+
+	CPU_ZERO(&set);
+	CPU_SET(worker->cpu, &set);
+	pthread_attr_init(&attr);
+	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	failed = pthread_create(thread, &attr, spawned_main, worker);
+	pthread_attr_destroy(&attr);
+	return failed;
+}
+
 static void run_spawned(struct workers *w, const struct team *team)
 {
-	unsigned int first = first_part(team), made;
+	unsigned int first = first_part(team), made = team->threads;
 	pthread_t threads[team->threads];
 
-	for (made = first; made < team->threads; made++)
-		if (pthread_create(&threads[made], NULL, spawned_main,
-				   &w->worker[made]))
-			break;
+	/* Downwards: part 0 may share the caller's CPU and take it over. */
+	while (made > first &&
+	       !spawn_on_own_cpu(&threads[made - 1], &w->worker[made - 1]))
+		made--;
 	/* Out of threads: what cannot be handed out is done here. */
-	for (unsigned int i = made; i < team->threads; i++)
+	for (unsigned int i = first; i < made; i++)
 		w->fn(w->job, i);
 	if (team->caller_works)
 		w->fn(w->job, 0);
-	for (unsigned int i = first; i < made; i++)
+	for (unsigned int i = made; i < team->threads; i++)
 		pthread_join(threads[i], NULL);
 }
 
@@ -219,7 +234,8 @@ static void run_pooled(struct workers *w, const struct team *team)
 	int spin = team->dispatch == DISPATCH_SPIN;
 
 	atomic_store(&w->pending, team->threads - first);
-	for (unsigned int i = first; i < team->threads; i++) {
+	/* Downwards: part 0 may share the caller's CPU and take it over. */
+	for (unsigned int i = team->threads; i-- > first;) {
 		if (spin)
 			atomic_store(&w->worker[i].command, RUN);
 		else

@@ -85,6 +85,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["serial:bulk:memcpy:colour=red"], "'colour'"),
     (["serial:bulk:memcpy:threads=2"], "a serial copy has no option 'threads'"),
     (["serial:page:memcpy:map=1999"], "unknown map cost '1999'"),
+    (["serial:page:memcpy:delay=50:map=2017"], "give map= or delay=, not both"),
     (["serial:page:memcpy:delay=-5"], "give 0 to 1000000 ns"),
     (["serial:bulk:memcpy:extent=48K"], "does not divide the folio"),
     (["serial:bulk:memcpy:folios=0"], "give a count of 1 or more"),
