@@ -28,7 +28,7 @@ from artifact.problem import Problem, one_line
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.2     # looked at before each process of such a cell
 SHARED = 1.3            # times the least time: somebody else is on this core
-PATIENCE_SECONDS = 60   # waited for quiet in all; after that it is only noted
+PATIENCE_SECONDS = 0.2  # waited for quiet, per process; after that it is only noted
 
 
 def missing(run: paths.Run, cells: list[Cell]) -> list[Cell]:
@@ -110,7 +110,7 @@ def _write_machine_record(run: paths.Run) -> None:
 
 def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
     progress = Progress(run, cells, say)
-    quiet_gate = QuietGate()
+    quiet_gate = QuietGate(PATIENCE_SECONDS * sum(cell.processes for cell in cells))
     passes = max(cell.processes for cell in cells)
     for nth in range(passes):
         for cell in cells:
@@ -228,8 +228,8 @@ class QuietGate:
     PROBE = ["--json", "--processes=1", "--rounds=20", "--huge=4K", "--pairs=4", "--backing=base",
              "--source=warm", "--destination=warm", "serial:bulk:byte"]
 
-    def __init__(self):
-        self.patience = PATIENCE_SECONDS
+    def __init__(self, patience: float):
+        self.patience = patience
         self.least = min(self._probe() for _ in range(5))
 
     def wait(self, cell: Cell) -> bool:

@@ -257,7 +257,7 @@ def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
 def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch):
     took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
     monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
-    gate = measure.QuietGate()
+    gate = measure.QuietGate(patience=60)
     assert gate.wait(tiny_cell()) is True
     assert next(took) == 200.0      # both shared moments were waited out
     gate.patience = 0.2
