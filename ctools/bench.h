@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "buffers.h"
+#include "migrators.h"
 #include "strategies.h"
+#include "victims.h"
 
 /* One cell: everything its variants share. Sizes in bytes. */
 struct cell {
@@ -19,15 +21,60 @@ struct cell {
 	enum backing backing;
 	const int *cpus;	/* the caller's first, then the workers' */
 	unsigned int cpu_count;
+	unsigned int load_percent;	/* of background load on each CPU */
+	unsigned int pause_us;	/* of sleep before each sample */
+	enum victim_kind victim;	/* a sample is the victim's, not a copy's */
+	unsigned int window_ms, rate;	/* of victim samples; copies a second */
+	enum victim_kind recover;	/* a sample is a pass over a cache */
+	const char *energy;	/* counter files in uJ, with commas between */
+	unsigned int limit_percent;	/* of one CPU, for the caller's cgroup */
+};
+
+/* Beside the one sample of a round: any number of values, in ns. */
+enum channel {
+	CHANNEL_COPY,		/* copies within a victim's window */
+	CHANNEL_WAKEUP,		/* lateness of a timer victim */
+	CHANNEL_VICTIM_CPU,	/* time the victim ran in a window */
+	CHANNEL_LATENCY,	/* of each migrator's copies */
+	CHANNEL_PASS,		/* all passes over a cache after a copy */
+	CHANNEL_ALLOCATED,	/* phases of a dispatch, from its begin */
+	CHANNEL_QUEUED,
+	CHANNEL_FIRST_START,
+	CHANNEL_LAST_START,
+	CHANNEL_LAST_END,
+	CHANNEL_JOINED,
+	CHANNEL_WAIT,		/* allocated to last start, if any began */
+	CHANNELS
+};
+
+/* Counts over all rounds. */
+enum fact {
+	FACT_SWITCHES,		/* involuntary, of the victim */
+	FACT_ENERGY,		/* uJ */
+	FACT_SCANNED,		/* CPUs looked at */
+	FACT_FOUND_IDLE,
+	FACT_STALE,		/* found idle, and busy when the work began */
+	FACT_TAKEN_BACK,	/* copies for which no worker began in time */
+	FACTS
+};
+
+extern const char *const channel_names[CHANNELS];
+extern const char *const fact_names[FACTS];
+
+struct values {
+	uint64_t *at;
+	size_t count, room;
 };
 
 /* A variant and its samples, one per round. */
 struct arm {
 	struct variant v;
 	uint64_t *ns;
-	uint64_t *caller_cpu_ns;
-	uint64_t *worker_cpu_ns;	/* rounds x threads, parallel only */
+	uint64_t *caller_cpu_ns;	/* of all migrators */
+	uint64_t *worker_cpu_ns;	/* of all workers, parallel only */
 	double delay_achieved_ns;
+	struct values channel[CHANNELS];
+	int64_t fact[FACTS];	/* -1: does not apply */
 };
 
 struct bench {
@@ -35,20 +82,26 @@ struct bench {
 	struct arm *arms;
 	unsigned int count;
 	struct pool src, dst;
-	struct workers *workers;
+	struct workers *workers[PRIORITIES][2];	/* by priority and unbound */
+	struct migrators *migrators;
+	struct victim *victim;
+	struct ring *ring;
+	struct load *load;
 	size_t next_pair;
+	unsigned int threads_before;	/* in this process */
+	double llc_load_ns, memory_load_ns;	/* 0: not measured */
 };
 
 /* Each returns NULL, or what went wrong in one line. */
 const char *bench_open(struct bench *b);
 const char *bench_verify(struct bench *b, const struct arm *arm);
 const char *bench_run(struct bench *b);
-void bench_close(struct bench *b);
+const char *bench_close(struct bench *b);
 
 /* Median time of a copy of nothing, taken as a sample is taken, in ns. */
 double bench_overhead_ns(struct bench *b);
 
 /* The middle of count samples, in their unit. */
-double median_ns(const uint64_t *samples, unsigned int count);
+double median_ns(const uint64_t *samples, size_t count);
 
 #endif

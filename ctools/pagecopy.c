@@ -48,11 +48,29 @@ static const char help[] =
 "  map=       none | 2026 | 2017   bookkeeping around each call\n"
 "  delay=NS   instead: a modelled cost per call, calibrated\n"
 "  extent=    bytes per call, in place of RULE's: 64K, 2M, ...\n"
+"  bytes=     of each folio, from its start: 4K, 64K, ...\n"
 "  folios=    folios per copy (1)\n"
-"  observe=   copy | stretch (the longest call in place of the whole)\n"
-"  threads=   parallel: threads that copy (1)\n"
-"  dispatch=  parallel: spawn | wake | spin (wake)\n"
-"  caller=    parallel: works | waits (works)\n"
+"  migrators= that do this at the same time, one CPU each (1)\n"
+"  observe=   copy | stretch (the longest call in place of the whole) | phases\n"
+"Of a parallel copy:\n"
+"  model=     2017 (highpri workqueue: bound, nice -20, an even count up to 8,\n"
+"             caller waits, lists one work per folio) | 2025 (unbound, up to 4,\n"
+"             caller waits) | padata (unbound, caller works, chunks); options\n"
+"             behind it change details\n"
+"  threads=   that copy (1)\n"
+"  dispatch=  spawn | wake | spin (wake)\n"
+"  caller=    works | waits | reclaims: works, then does what no worker has\n"
+"             begun (works)\n"
+"  chunk=     shared out in such pieces, in place of even parts\n"
+"  priority=  normal (nice 0) | high (nice -20) | low (nice 19) | idle\n"
+"             (SCHED_IDLE)\n"
+"  affinity=  bound | unbound (bound)\n"
+"  pick=      any | idle: only CPUs that the background load left idle (any)\n"
+"  defect=    a mistake of the posted series, for study: tail (what does not\n"
+"             divide is dropped) | early (of a list only the first works are\n"
+"             awaited) | zero (division by zero on one CPU)\n"
+"Others: alone:bulk:empty is no migrator at all, for victims; scan:hot:64 and\n"
+"scan:written:64 look whether 64 CPUs are idle, after nobody or somebody wrote.\n"
 "With no variant given, the serial ladder and its parallel counterparts run.\n"
 "The first variant is what the others are compared with.\n"
 "\n"
@@ -75,11 +93,23 @@ static const char help[] =
 "      --backing=KIND    huge (or fail) | auto (marked when not) | base\n"
 "      --source-node=N --destination-node=N   NUMA placement\n"
 "      --cpus=LIST       the caller's CPU, then the workers': 0,8,16\n"
+"      --load=PERCENT    background load on each of the CPUs: 50, 100, 200 (0)\n"
+"      --limit=PERCENT   the caller, but not its workers, in a cgroup that\n"
+"                        may use so much of one CPU\n"
+"      --pause=US        sleep before each sample (0)\n"
+"What is timed, when not the copy:\n"
+"      --victim=KIND     integer | l2 | llc | stream | timer on the first\n"
+"                        worker's CPU: its time for a unit of work\n"
+"      --window=MS --rate=N  how long each look is (30); copies a second (500)\n"
+"      --recover=KIND    l2 | llc: a pass over that working set after the copy\n"
+"      --energy=FILE,..  counters in uJ, read around each window\n"
 "\n"
 "Examples:\n"
 "  pagecopy\n"
 "  pagecopy serial:page:movsq:map=2017 serial:bulk:movsq\n"
 "  pagecopy --source=warm serial:bulk:movsb parallel:bulk:movsb:threads=2\n"
+"  pagecopy --victim=l2 alone:bulk:empty serial:bulk:movsq \\\n"
+"           parallel:bulk:movsq:model=2017\n"
 "\n"
 "Exit status: 0 done, 1 cannot run (one line says why), 2 a copy was wrong.\n";
 
@@ -136,7 +166,9 @@ static void list_json(void)
 {
 	const struct primitive *p;
 
-	printf("{\"copy_page\":\"%s\",\"primitives\":{", kernels_own());
+	printf("{\"copy_page\":\"%s\",\"high_priority\":%s,\"primitives\":{",
+	       kernels_own(),
+	       priority_allowed(PRIORITY_HIGH) ? "true" : "false");
 	for (unsigned int n = 0; (p = primitive_nth(n)); n++) {
 		const char *lacks = primitive_lacks(p);
 
@@ -152,13 +184,25 @@ static const char *json_state(int warm)
 	return warm ? "warm" : "cold";
 }
 
+static void json_values(const char *key, const uint64_t *values, size_t count,
+			int comma)
+{
+	printf("%s\"%s\":[", comma ? "," : "", key);
+	for (size_t i = 0; i < count; i++)
+		printf("%s%" PRIu64, i ? "," : "", values[i]);
+	putchar(']');
+}
+
 static void json_samples(const char *key, const uint64_t *samples,
 			 size_t count)
 {
-	printf(",\"%s\":[", key);
-	for (size_t i = 0; i < count; i++)
-		printf("%s%" PRIu64, i ? "," : "", samples[i]);
-	putchar(']');
+	json_values(key, samples, count, 1);
+}
+
+/* That a sample is the time of. */
+static size_t bytes_of(const struct variant *v)
+{
+	return v->bytes * v->folios * copies_of(v);
 }
 
 static void json_arm(const struct bench *b, const struct arm *arm)
@@ -166,19 +210,26 @@ static void json_arm(const struct bench *b, const struct arm *arm)
 	const struct variant *v = &arm->v;
 	size_t rounds = b->cell.rounds;
 
+	/* A victim's time is for a unit of its work, whatever was copied. */
 	printf("{\"variant\":\"%s\",\"bytes\":%zu", v->name,
-	       b->cell.folio * v->folios);
+	       b->cell.victim || b->cell.recover ? b->cell.folio : bytes_of(v));
 	if (v->delay_ns > 0)
 		printf(",\"delay_ns\":%g,\"delay_achieved_ns\":%.2f",
 		       v->delay_ns, arm->delay_achieved_ns);
 	json_samples("ns", arm->ns, rounds);
 	json_samples("caller_cpu_ns", arm->caller_cpu_ns, rounds);
-	if (v->parallel) {
-		printf(",\"threads\":%u", v->team.threads);
-		json_samples("worker_cpu_ns", arm->worker_cpu_ns,
-			     rounds * v->team.threads);
-	}
-	putchar('}');
+	if (v->strategy == STRATEGY_PARALLEL)
+		json_samples("worker_cpu_ns", arm->worker_cpu_ns, rounds);
+	for (int i = 0; i < FACTS; i++)
+		if (arm->fact[i] >= 0)
+			printf(",\"%s\":%" PRId64, fact_names[i],
+			       arm->fact[i]);
+	printf(",\"channels\":{");
+	for (int i = 0, seen = 0; i < CHANNELS; i++)
+		if (arm->channel[i].count)
+			json_values(channel_names[i], arm->channel[i].at,
+				    arm->channel[i].count, seen++);
+	fputs("}}", stdout);
 }
 
 static void print_json(struct bench *b)
@@ -198,6 +249,15 @@ static void print_json(struct bench *b)
 	       "\"destination_huge_bytes\":%zu,\"last_level_cache\":%zu",
 	       b->src.bytes, b->src.huge_bytes, b->dst.huge_bytes,
 	       last_level_cache());
+	printf(",\"cpus\":[");
+	for (unsigned int i = 0; i < c->cpu_count; i++)
+		printf("%s%d", i ? "," : "", c->cpus[i]);
+	printf("],\"victim\":\"%s\",\"victim_bytes\":%zu",
+	       victim_names[c->victim ? c->victim : c->recover],
+	       victim_bytes(c->victim ? c->victim : c->recover));
+	if (b->llc_load_ns > 0)
+		printf(",\"llc_load_ns\":%.2f,\"memory_load_ns\":%.2f",
+		       b->llc_load_ns, b->memory_load_ns);
 	printf(",\"overhead_ns\":%.1f,\"arms\":[", bench_overhead_ns(b));
 	for (unsigned int i = 0; i < b->count; i++) {
 		if (i)
@@ -211,6 +271,7 @@ static void print_json(struct bench *b)
 struct summary {
 	double log_speedup;	/* median over rounds of ln(first / this) */
 	double median_ns;
+	double copy_ns;		/* median beside a victim, else 0 */
 };
 
 struct report {
@@ -232,14 +293,19 @@ static struct summary summarise(const struct bench *b, const struct arm *arm)
 	unsigned int rounds = b->cell.rounds;
 	double logs[rounds];
 
-	/* Per folio: a variant may copy several at a time. */
+	/* Per byte: a variant may copy more at a time. */
 	for (unsigned int r = 0; r < rounds; r++)
-		logs[r] = log((double)first->ns[r] / first->v.folios /
-			      (double)arm->ns[r] * arm->v.folios);
+		logs[r] = log((double)first->ns[r] / (double)arm->ns[r]);
+	if (!b->cell.victim && !b->cell.recover)
+		for (unsigned int r = 0; r < rounds; r++)
+			logs[r] += log((double)bytes_of(&arm->v) /
+				       (double)bytes_of(&first->v));
 	qsort(logs, rounds, sizeof(logs[0]), by_double);
 	return (struct summary){
 		.log_speedup = (logs[(rounds - 1) / 2] + logs[rounds / 2]) / 2,
 		.median_ns = median_ns(arm->ns, rounds),
+		.copy_ns = median_ns(arm->channel[CHANNEL_COPY].at,
+				     arm->channel[CHANNEL_COPY].count),
 	};
 }
 
@@ -315,11 +381,19 @@ static double repeat_half_width(const double *values, unsigned int count)
 	return fmax(half, half_width(batch, BATCHES));
 }
 
+/* Or somebody else's work. */
+static int times_copies(const struct bench *b)
+{
+	return !b->cell.victim && !b->cell.recover &&
+	       b->arms[0].v.strategy != STRATEGY_SCAN;
+}
+
 static void print_line(const struct bench *b, const char *reports,
 		       unsigned int processes, unsigned int arm)
 {
 	const struct variant *v = &b->arms[arm].v;
-	double mean = 0, half, ns[processes], logs[processes];
+	double mean = 0, half, ns[processes], logs[processes], copy[processes];
+	int copies = times_copies(b);
 
 	for (unsigned int p = 0; p < processes; p++) {
 		const struct summary *s =
@@ -328,18 +402,22 @@ static void print_line(const struct bench *b, const char *reports,
 		logs[p] = s->log_speedup;
 		mean += logs[p] / processes;
 		ns[p] = s->median_ns;
+		copy[p] = s->copy_ns;
 	}
 	qsort(ns, processes, sizeof(ns[0]), by_double);
+	qsort(copy, processes, sizeof(copy[0]), by_double);
 
 	printf("%s\n  %11.1f us", v->name, ns[processes / 2] / 1e3);
-	if (v->observe == OBSERVE_COPY)
-		printf("  %7.2f GB/s  %7.3fx",
-		       (double)(b->cell.folio * v->folios) / ns[processes / 2],
-		       exp(mean));
-	if (v->observe == OBSERVE_COPY && processes > 1 && arm) {
+	if (copies && v->observe != OBSERVE_STRETCH)
+		printf("  %7.2f GB/s", (double)bytes_of(v) / ns[processes / 2]);
+	if (v->observe != OBSERVE_STRETCH)
+		printf("  %7.3fx", exp(mean));
+	if (v->observe != OBSERVE_STRETCH && processes > 1 && arm) {
 		half = repeat_half_width(logs, processes);
 		printf("  [%.3f, %.3f]", exp(mean - half), exp(mean + half));
 	}
+	if (copy[processes / 2] > 0)
+		printf("  a copy %.1f us", copy[processes / 2] / 1e3);
 	putchar('\n');
 }
 
@@ -373,7 +451,12 @@ static void print_text(const struct bench *b, const char *reports,
 	printf("%u processes x %u rounds, interleaved; huge pages behind "
 	       "%.0f %% of the buffers\n", processes, c->rounds,
 	       floor(huge * 100));
-	puts("time, throughput, speed-up over the first [95 % of repeats]\n");
+	puts(times_copies(b) ?
+	     "time, throughput, speed-up over the first [95 % of repeats]\n" :
+	     c->victim ?
+	     "time of a unit of the victim's work, its speed over the first\n"
+	     "[95 % of repeats], median time of the migrator's copies\n" :
+	     "time of what is timed, speed over the first [95 % of repeats]\n");
 	for (unsigned int i = 0; i < b->count; i++)
 		print_line(b, reports, processes, i);
 	fastest = fastest_ns(reports, b, processes);
@@ -381,15 +464,17 @@ static void print_text(const struct bench *b, const char *reports,
 	       "above.\n", overhead / 1e3, 100 * overhead / fastest);
 }
 
-static void verify_all(struct bench *b)
+static void verify_all(struct bench *b, enum output output)
 {
 	for (unsigned int i = 0; i < b->count; i++) {
 		const char *wrong = bench_verify(b, &b->arms[i]);
 
-		if (wrong) {
-			fprintf(stderr, "pagecopy: %s\n", wrong);
+		if (!wrong)
+			continue;
+		fprintf(stderr, "pagecopy: %s\n", wrong);
+		/* A defect that was asked for may be timed, not vouched for. */
+		if (!b->arms[i].v.defects || output == OUTPUT_VERIFY)
 			exit(WRONG_COPY);
-		}
 	}
 }
 
@@ -404,7 +489,7 @@ static void measure_once(struct bench *b, enum output output,
 			 struct report *report)
 {
 	must(bench_open(b));
-	verify_all(b);
+	verify_all(b, output);
 	if (output == OUTPUT_VERIFY) {
 		for (unsigned int i = 0; i < b->count; i++)
 			printf("%s: every byte right\n", b->arms[i].v.name);
@@ -415,7 +500,7 @@ static void measure_once(struct bench *b, enum output output,
 		else
 			fill_report(report, b);
 	}
-	bench_close(b);
+	must(bench_close(b));
 	finish_output();
 }
 
@@ -515,6 +600,21 @@ static enum backing parse_backing(const char *text)
 	return BACKING_AUTO;
 }
 
+static enum victim_kind parse_victim(const char *text)
+{
+	for (int i = VICTIM_INTEGER; victim_names[i]; i++)
+		if (!strcmp(text, victim_names[i]))
+			return (enum victim_kind)i;
+	die("--victim=%s: integer, l2, llc, stream or timer", text);
+}
+
+static enum victim_kind parse_recover(const char *text)
+{
+	if (strcmp(text, "l2") && strcmp(text, "llc"))
+		die("--recover=%s: l2 or llc", text);
+	return parse_victim(text);
+}
+
 static size_t parse_size_option(const char *option, const char *text)
 {
 	size_t size = parse_size(text);
@@ -560,7 +660,8 @@ enum {
 	OPT_LIST = 1000, OPT_VERIFY, OPT_JSON, OPT_HELP, OPT_VERSION,
 	OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE, OPT_PAIRS,
 	OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
-	OPT_DESTINATION_NODE, OPT_CPUS,
+	OPT_DESTINATION_NODE, OPT_CPUS, OPT_LOAD, OPT_PAUSE, OPT_VICTIM,
+	OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY, OPT_LIMIT,
 };
 
 static const struct option long_options[] = {
@@ -581,6 +682,14 @@ static const struct option long_options[] = {
 	{ "source-node", required_argument, NULL, OPT_SOURCE_NODE },
 	{ "destination-node", required_argument, NULL, OPT_DESTINATION_NODE },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "load", required_argument, NULL, OPT_LOAD },
+	{ "pause", required_argument, NULL, OPT_PAUSE },
+	{ "victim", required_argument, NULL, OPT_VICTIM },
+	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "rate", required_argument, NULL, OPT_RATE },
+	{ "recover", required_argument, NULL, OPT_RECOVER },
+	{ "energy", required_argument, NULL, OPT_ENERGY },
+	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{}
 };
 
@@ -640,6 +749,29 @@ static void parse_options(struct options *o, int argc, char **argv)
 			c->dst_node = (int)parse_number(name, optarg, 0, 1023);
 			break;
 		case OPT_CPUS: parse_cpus(o, optarg); break;
+		case OPT_LOAD:
+			c->load_percent = (unsigned int)
+				parse_number(name, optarg, 0, 1000);
+			break;
+		case OPT_PAUSE:
+			c->pause_us = (unsigned int)
+				parse_number(name, optarg, 0, 1000000);
+			break;
+		case OPT_VICTIM: c->victim = parse_victim(optarg); break;
+		case OPT_WINDOW:
+			c->window_ms = (unsigned int)
+				parse_number(name, optarg, 1, 10000);
+			break;
+		case OPT_RATE:
+			c->rate = (unsigned int)
+				parse_number(name, optarg, 1, 1000000);
+			break;
+		case OPT_RECOVER: c->recover = parse_recover(optarg); break;
+		case OPT_ENERGY: c->energy = optarg; break;
+		case OPT_LIMIT:
+			c->limit_percent = (unsigned int)
+				parse_number(name, optarg, 1, 100);
+			break;
 		case OPT_LIST: o->list = 1; break;
 		case OPT_HELP: tell_and_leave(help); break;
 		case OPT_VERSION: tell_and_leave("pagecopy " VERSION "\n");
@@ -661,19 +793,35 @@ static void check_cell(const struct cell *c)
 {
 	if (c->folio % c->base)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
+	if (c->victim && c->recover)
+		die("give --victim or --recover, not both");
 }
 
 static void check_variant(const struct options *o, const struct variant *v)
 {
 	const struct cell *c = &o->cell;
 	const char *lacks = primitive_lacks(v->primitive);
+	unsigned int cpus = c->cpu_count;
 
 	if (lacks)
 		die("%s: cannot run here: needs %s", v->name, lacks);
 	/* Bytes can be checked with any number, time only with CPUs enough. */
-	if (v->team.threads > c->cpu_count && o->output != OUTPUT_VERIFY)
+	if (v->team.threads > cpus && o->output != OUTPUT_VERIFY)
 		die("%s: more threads than CPUs: this process may run on %u",
-		    v->name, c->cpu_count);
+		    v->name, cpus);
+	if (v->scan_written && cpus < 2)
+		die("%s: nobody can write: this process may run on one CPU",
+		    v->name);
+	if (v->team.priority == PRIORITY_HIGH &&
+	    !priority_allowed(PRIORITY_HIGH))
+		die("%s: cannot run here: nice -20 needs CAP_SYS_NICE or "
+		    "ulimit -e 40", v->name);
+	if (c->victim && v->migrators > 1)
+		die("%s: migrators= and --victim do not go together", v->name);
+	if (v->strategy == STRATEGY_ALONE && !c->victim && !c->recover &&
+	    o->output != OUTPUT_VERIFY)
+		die("%s: nothing to time without --victim or --recover",
+		    v->name);
 }
 
 /* Once all variants are known: pools hold the largest batch, or were asked. */
@@ -687,11 +835,13 @@ static void check_pools(struct bench *b)
 	for (unsigned int i = 0; i < b->count; i++) {
 		const struct variant *v = &b->arms[i].v;
 
-		if (v->folios > c->pairs && asked)
+		size_t need = (size_t)v->folios * copies_of(v);
+
+		if (need > c->pairs && asked)
 			die("%s: more folios than --pairs=%zu", v->name,
 			    c->pairs);
-		if (v->folios > c->pairs)
-			c->pairs = v->folios;
+		if (need > c->pairs)
+			c->pairs = need;
 	}
 	if (c->pairs > SIZE_MAX / 4 / c->folio)
 		die("not enough memory: take fewer --pairs or a smaller --huge");
@@ -699,14 +849,18 @@ static void check_pools(struct bench *b)
 
 static void add_arm(struct bench *b, const struct options *o, const char *text)
 {
+	const struct limits limits = { b->cell.base, b->cell.folio,
+				       b->cell.cpu_count };
 	struct variant v;
-	const char *wrong = variant_parse(&v, text, b->cell.base,
-					  b->cell.folio);
+	const char *wrong = variant_parse(&v, text, &limits);
 
 	if (wrong)
 		die("%s: %s", text, wrong);
 	check_variant(o, &v);
-	b->arms[b->count++] = (struct arm){ .v = v };
+	b->arms[b->count] = (struct arm){ .v = v };
+	for (int i = 0; i < FACTS; i++)
+		b->arms[b->count].fact[i] = -1;
+	b->count++;
 }
 
 static void add_default_arms(struct bench *b, const struct options *o)
@@ -761,7 +915,8 @@ int main(int argc, char **argv)
 {
 	static struct options o = {
 		.cell = { .base = 4096, .folio = 2 << 20, .rounds = 64,
-			  .seed = 1, .src_node = -1, .dst_node = -1 },
+			  .seed = 1, .src_node = -1, .dst_node = -1,
+			  .window_ms = 30, .rate = 500 },
 		.processes = 20,
 	};
 	struct bench b = {};

@@ -31,6 +31,25 @@ static void copy_slower(void *dst, const void *src, size_t len)
 		;
 }
 
+/* Copies, and then keeps the CPU from everybody else for 2 ms. */
+static void copy_starving(void *dst, const void *src, size_t len)
+{
+	uint64_t start = now_ns();
+
+	memcpy(dst, src, len);
+	while (now_ns() - start < 2000000)
+		;
+}
+
+/* Copies, but only after a sleep: whoever waits for it gets the CPU first. */
+static void copy_dozing(void *dst, const void *src, size_t len)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+
+	nanosleep(&moment, NULL);
+	memcpy(dst, src, len);
+}
+
 const struct primitive planted_primitives[] = {
 	{
 		.name = "planted-truncated",
@@ -44,5 +63,13 @@ const struct primitive planted_primitives[] = {
 		.name = "planted-slower",
 		.desc = "planted: 3 % slower than memcpy",
 		.copy = copy_slower,
+	}, {
+		.name = "planted-starving",
+		.desc = "planted: keeps its CPU for 2 ms",
+		.copy = copy_starving,
+	}, {
+		.name = "planted-dozing",
+		.desc = "planted: sleeps 5 ms before it copies",
+		.copy = copy_dozing,
 	}, {}
 };

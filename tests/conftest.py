@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests share: built programs, a results folder of their own."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -40,6 +41,20 @@ def artifact(results):
         return subprocess.run([sys.executable, "-m", "artifact", *arguments], cwd=results,
                               capture_output=True, text=True, timeout=300, **more)
     return run
+
+
+def in_one_of_three_looks(test):
+    """For tests that must see an effect of time: a neighbour on the host can hide
+    one for a moment, but not make up one that is not there three times over."""
+    @functools.wraps(test)
+    def look(*arguments, **named):
+        for _ in range(2):
+            try:
+                return test(*arguments, **named)
+            except AssertionError:
+                pass
+        return test(*arguments, **named)
+    return look
 
 
 def tiny_cell(label="tiny", processes=2, variants=("serial:bulk:memcpy", "serial:page:memcpy"),

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""Workers, victims and load: right bytes, right places, and nobody left behind."""
+
+import ctypes
+import glob
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artifact import ctools, machine
+from tests.conftest import in_one_of_three_looks
+
+SMALL = ("--pairs=64", "--backing=auto", "--huge=256K")
+CPUS = machine.usable_cpus()
+two_cpus = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+
+# Every way for work to reach the workers.
+WAYS = ["model=2017", "model=2017:priority=normal", "model=2025", "model=padata", "caller=works",
+        "caller=waits", "caller=reclaims", "caller=reclaims:chunk=64K", "chunk=64",
+        "priority=low", "priority=idle:caller=waits", "affinity=unbound:caller=reclaims",
+        "dispatch=spawn", "pick=idle", "observe=phases"]
+
+
+def arms(pagecopy, *arguments, **more):
+    status, output, said = pagecopy("--json", "--processes=1", *arguments, **more)
+    assert (status, said) == (0, [])
+    return {arm["variant"]: arm for arm in json.loads(output)["arms"]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_every_byte_whatever_way_the_work_goes(pagecopy, data):
+    way = data.draw(st.sampled_from([w for w in WAYS if "2017" not in w
+                                     or "normal" in w or ctools.high_priority_allowed()]))
+    folios = data.draw(st.integers(1, 9), "folios")
+    threads = "" if way.startswith("model=2017") else \
+        f":threads={data.draw(st.integers(1, 9), 'threads')}"
+    migrators = 1 if "pick" in way or "observe" in way else data.draw(st.integers(1, 5))
+    size = data.draw(st.sampled_from(["", ":bytes=128K"]))
+    variant = f"parallel:bulk:memcpy:{way}{threads}:folios={folios}:migrators={migrators}{size}"
+    status, output, said = pagecopy("--verify", "--backing=auto", "--huge=256K", variant)
+    assert (status, said) == (0, []) and "every byte right" in output
+
+
+@pytest.mark.parametrize("threads, bytes_left", [(2, 0), (3, 2), (6, 2), (8, 0), (12, 8)])
+def test_the_dropped_tail_of_both_series_is_there_when_asked_for(pagecopy, threads, bytes_left):
+    """size / threads each: two bytes of 2 MiB stay behind with 6 threads, 8 with 12."""
+    status, _, said = pagecopy("--verify", "--backing=auto", "--pairs=4",
+                               f"parallel:bulk:memcpy:threads={threads}:defect=tail")
+    assert status == (2 if bytes_left else 0)
+    if bytes_left:      # words are what is compared
+        assert f"wrong copy at byte {(2 << 20) - 8} of {2 << 20}" in said[0]
+
+
+@two_cpus
+def test_the_early_return_of_2017_is_caught_and_only_timed_when_asked_for(pagecopy):
+    """Each folio takes 5 ms of sleep, so nothing can finish before the caller is back."""
+    ctools.build(ctools.PLANTED)
+    variant = "parallel:bulk:planted-dozing:model=2017:priority=normal:folios=16"
+
+    def run(*arguments):
+        return pagecopy("--backing=auto", "--pairs=16", *arguments, program=ctools.PLANTED)
+    status, output, _ = run("--verify", variant)
+    assert status == 0 and "every byte right" in output
+    status, _, said = run("--verify", f"{variant}:defect=early")
+    assert status == 2 and "wrong copy" in said[0]
+    status, output, said = run("--processes=1", "--rounds=2", variant, f"{variant}:defect=early")
+    assert status == 0 and "wrong copy" in said[0] and "defect=early" in output
+
+
+def test_one_cpu_has_a_team_of_one_in_2017_and_no_division_by_zero(pagecopy):
+    status, output, _ = pagecopy("--verify", *SMALL, f"--cpus={CPUS[0]}",
+                                 "parallel:bulk:memcpy:model=2017:priority=normal")
+    assert status == 0 and "every byte right" in output
+    status, _, said = pagecopy("--verify", *SMALL, f"--cpus={CPUS[0]}",
+                               "parallel:bulk:memcpy:model=2017:priority=normal:defect=zero")
+    assert status == 1 and "divides by zero on one CPU" in said[0]
+
+
+def test_a_victims_speed_is_not_called_a_throughput(pagecopy):
+    _, output, _ = pagecopy("--processes=1", "--rounds=2", "--window=5", *SMALL, "--victim=integer",
+                            "alone:bulk:empty", "serial:bulk:memcpy")
+    assert "GB/s" not in output and "a copy " in output and "victim's work" in output
+    assert max(map(len, output.splitlines())) <= 75
+
+
+def test_a_priority_that_is_not_allowed_is_named(pagecopy):
+    def may_not_be_nice():
+        libc = ctypes.CDLL(None)
+        libc.prctl(24, 23)      # PR_CAPBSET_DROP, CAP_SYS_NICE: root loses it with exec
+        import resource
+        resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
+        if os.getuid():
+            os.nice(0)
+    status, _, said = pagecopy("--verify", "parallel:bulk:memcpy:priority=high:threads=2",
+                               preexec_fn=may_not_be_nice)
+    assert status == 1 and "nice -20 needs CAP_SYS_NICE" in said[0]
+    _, output, _ = pagecopy("--list", "--json", preexec_fn=may_not_be_nice)
+    assert json.loads(output)["high_priority"] is False
+
+
+@two_cpus
+def test_phases_come_in_their_order(pagecopy):
+    found = arms(pagecopy, *SMALL, "--rounds=20", "serial:bulk:memcpy",
+                 *(f"parallel:bulk:memcpy:threads=2:{way}:observe=phases" for way in
+                   ("caller=works", "caller=waits", "caller=reclaims", "dispatch=spin",
+                    "dispatch=spawn")))
+    for name, arm in found.items():
+        if name.startswith("serial"):
+            assert arm["channels"] == {}
+            continue
+        phases = arm["channels"]
+        began = 20 - arm["taken_back"]
+        assert (began == 20) or "reclaims" in name
+        for phase in ("allocated", "queued", "last end", "joined"):
+            assert len(phases[phase]) == 20
+        assert phases["joined"] == arm["ns"]
+        for k in range(20):
+            at = {name: phases[name][k] for name in ("allocated", "queued", "last end", "joined")}
+            assert at["allocated"] <= min(at["queued"], at["last end"])
+            assert max(at["queued"], at["last end"]) <= at["joined"]
+        for name in ("first start", "last start", "wait"):
+            assert len(phases.get(name, [])) == began
+        for first, last in zip(phases.get("first start", []), phases.get("last start", [])):
+            assert first <= last <= max(arm["ns"])
+
+
+@two_cpus
+def test_half_a_load_beside_a_whole_one_is_never_taken_for_idle(pagecopy):
+    variant = "parallel:bulk:memcpy:threads=2:pick=idle"
+    arm = arms(pagecopy, *SMALL, "--load=150", "--pause=200", "--rounds=40", variant)[variant]
+    assert arm["found_idle"] == 0
+
+
+@two_cpus
+def test_each_migrator_makes_its_copies(pagecopy):
+    found = arms(pagecopy, *SMALL, "--rounds=5", "serial:bulk:memcpy:migrators=3",
+                 "parallel:bulk:memcpy:threads=2:migrators=3")
+    for arm in found.values():
+        assert arm["bytes"] == 3 * 8 * (256 << 10)
+        assert len(arm["channels"]["latency"]) == 5 * 3 * 8
+        for k, total in enumerate(arm["ns"]):
+            each = arm["channels"]["latency"][24 * k:24 * (k + 1)]
+            assert max(sum(each[8 * m:8 * m + 8]) for m in range(3)) <= total <= 3 * sum(each)
+
+
+@two_cpus
+@in_one_of_three_looks
+def test_a_planted_starving_policy_is_caught(pagecopy):
+    ctools.build(ctools.PLANTED)
+    alone, fair, starving = arms(
+        pagecopy, *SMALL, "--victim=integer", "--window=30", "--rate=200", "--rounds=8",
+        "alone:bulk:empty", "parallel:bulk:memcpy:threads=2",
+        "parallel:bulk:planted-starving:threads=2", program=ctools.PLANTED).values()
+    middle = [sorted(arm["ns"])[4] for arm in (alone, fair, starving)]
+    assert middle[2] > 1.2 * middle[1] and middle[2] > 1.2 * middle[0]
+    assert sum(starving["channels"]["victim cpu"]) < 0.85 * sum(alone["channels"]["victim cpu"])
+
+
+def test_a_planted_leaking_victim_is_caught(pagecopy):
+    ctools.build(ctools.PLANTED)
+    status, output, said = pagecopy("--victim=integer", "--processes=1", "--rounds=1", "--window=5",
+                                    *SMALL, "alone:bulk:empty", program=ctools.PLANTED,
+                                    env={**os.environ, "PLANTED_LEAK": "1"})
+    assert status == 1 and output == ""
+    assert said == ["pagecopy: a thread has outlived its measurement: the next one would suffer "
+                    "from it"]
+
+
+@pytest.mark.parametrize("kind", ["integer", "l2", "llc", "stream", "timer"])
+@in_one_of_three_looks
+def test_a_spinning_team_hurts_every_victim_but_the_serial_copy_does_not(pagecopy, kind):
+    if len(CPUS) < 2:
+        pytest.skip("needs two CPUs")
+    alone, serial, spinning = arms(
+        pagecopy, *SMALL, f"--victim={kind}", "--window=30", "--rate=100", "--rounds=6",
+        "alone:bulk:empty", "serial:bulk:memcpy",
+        "parallel:bulk:memcpy:threads=2:dispatch=spin").values()
+    got = [sum(arm["channels"]["victim cpu"]) for arm in (alone, serial, spinning)]
+    if kind == "timer":     # hardly needs the CPU; it is late instead
+        late = [sorted(arm["channels"]["wakeup"]) for arm in (alone, spinning)]
+        assert late[1][-3] > late[0][len(late[0]) // 2]
+    else:
+        assert got[2] < 0.8 * got[0] and got[1] > 0.8 * got[0]
+        assert spinning["victim_switches"] > alone["victim_switches"]
+
+
+@in_one_of_three_looks
+def test_a_pass_after_a_copy_is_slower_and_the_last_is_not(pagecopy):
+    alone, copied = arms(pagecopy, "--pairs=64", "--backing=auto", "--recover=l2", "--rounds=8",
+                         "alone:bulk:empty", "serial:bulk:memcpy:folios=32").values()
+    passes = [sorted(copied["channels"]["pass"][nth::6])[4] for nth in (0, 5)]
+    assert len(alone["channels"]["pass"]) == 6 * 8
+    assert passes[0] > 1.5 * passes[1]
+
+
+@in_one_of_three_looks
+def test_looking_at_more_cpus_takes_longer(pagecopy):
+    few, many = arms(pagecopy, *SMALL, "scan:hot:1", "scan:hot:1024").values()
+    assert sorted(many["ns"])[32] > 20 * sorted(few["ns"])[32]
+
+
+@two_cpus
+def test_a_loaded_cpu_is_not_taken_for_idle(pagecopy):
+    variant = "parallel:bulk:memcpy:threads=2:pick=idle"
+    for load, share in ((0, 1.0), (100, 0.0)):
+        arm = arms(pagecopy, *SMALL, f"--load={load}", "--pause=200", "--rounds=20",
+                   variant)[variant]
+        assert arm["scanned"] == 20 and arm["found_idle"] == share * 20
+
+
+def energy_of(tmp_path, readings, span):
+    """What pagecopy makes of a counter in uJ that shows these readings in turn.
+
+    Each reading is a FIFO of its own: the next takes its place as soon as the
+    reader has opened it, so no reading is missed or seen twice, however slow.
+    """
+    counter, upcoming = tmp_path / "energy_uj", tmp_path / "next"
+    (tmp_path / "max_energy_range_uj").write_text(str(span))
+    os.mkfifo(counter)
+    rounds = len(readings) // 2 - 1         # the first pair is the unmeasured round's
+    running = subprocess.Popen(
+        [ctools.PAGECOPY, "--json", "--processes=1", *SMALL, "--victim=timer", "--window=200",
+         f"--rounds={rounds}", f"--energy={counter}", "alone:bulk:empty"],
+        stdout=subprocess.PIPE, text=True)
+
+    def show():
+        for reading in readings:
+            with open(counter, "w") as opened:
+                os.mkfifo(upcoming)
+                os.replace(upcoming, counter)
+                opened.write(str(reading))
+    # A daemon, as it would wait for ever for a reader that reads too little.
+    threading.Thread(target=show, daemon=True).start()
+    arm, = json.loads(running.communicate(timeout=60)[0])["arms"]
+    return arm["energy_uj"]
+
+
+def test_energy_is_read_around_each_window(pagecopy, tmp_path):
+    found = energy_of(tmp_path, [7, 9, 1_000, 51_000, 90_000, 140_000], span=1 << 32)
+    # A window that took a little longer counts for as much of it as was asked for.
+    assert 0.5 * 100_000 < found <= 100_000
+
+
+def test_an_energy_counter_that_begins_again_loses_nothing(pagecopy, tmp_path):
+    found = energy_of(tmp_path, [7, 9, 200_000, 38_000, 90_000, 140_000], span=212_000)
+    assert 0.5 * 100_000 < found <= 100_000
+
+
+@in_one_of_three_looks
+def test_a_limited_caller_is_slower_but_its_workers_are_not(pagecopy):
+    serial, team = "serial:bulk:memcpy:folios=64", \
+        "parallel:bulk:memcpy:threads=1:caller=waits:folios=64"
+    options = ("--huge=2M", "--backing=auto", "--rounds=6", "--pause=5000")
+    status, _, said = pagecopy("--verify", "--limit=10", serial)
+    if status:
+        assert "cgroup" in said[0]
+        pytest.skip(said[0])
+    limited = arms(pagecopy, *options, "--limit=10", serial, team)
+    assert sum(limited[serial]["ns"]) > 2 * sum(limited[team]["ns"])
+    assert no_groups()
+
+
+def no_groups():
+    """No cgroup of ours is left; removing one may take a moment."""
+    for _ in range(100):
+        if not glob.glob("/sys/fs/cgroup/**/pagecopy-*", recursive=True):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def still_running(mark):
+    """Processes with that argument, the dead that nobody fetched aside."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(f"{path}/cmdline") as cmdline, open(f"{path}/stat") as stat:
+                if mark in cmdline.read() and stat.read().rpartition(")")[2].split()[0] != "Z":
+                    found.append(path)
+        except OSError:
+            pass        # gone meanwhile
+    return found
+
+
+@pytest.mark.parametrize("blow", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("options", [("--load=200",), ("--victim=stream",), ("--limit=50",)])
+def test_nobody_outlives_the_run_whatever_ends_it(pagecopy, options, blow):
+    mark = f"--seed={os.getpid()}{abs(hash((options, blow))) % 1000}"
+    limited = pagecopy("--verify", *SMALL, *options, "serial:bulk:memcpy")
+    if limited[0]:
+        pytest.skip(limited[2][0])
+    running = subprocess.Popen(
+        [ctools.PAGECOPY, *SMALL, *options, mark, f"--processes={1000 if blow else 1}",
+         "--rounds=4", "serial:bulk:memcpy"], stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    if blow:
+        time.sleep(0.4)
+        running.send_signal(blow)
+    assert running.wait(timeout=60) == (-blow if blow else 0)
+    for _ in range(100):
+        if not still_running(mark):
+            break
+        time.sleep(0.05)
+    assert still_running(mark) == [] and no_groups()
+
+
+@pytest.mark.parametrize("program", ["pagecopy-asan", "pagecopy-tsan"])
+def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program):
+    built = ctools.build(ctools.PAGECOPY.with_name(program))
+    ways = [w for w in WAYS if w != "chunk=64" and ("2017" not in w or "normal" in w
+                                                    or ctools.high_priority_allowed())]
+    team = [f"parallel:bulk:memcpy:{way}" + ("" if "2017" in way else f":threads={len(CPUS)}")
+            for way in ways]
+    crowds = [f"{v}:migrators=3" for v in team if "pick" not in v and "observe" not in v]
+    for options in (("--load=150", "--pause=50", *team, *crowds),
+                    ("--victim=timer", "--window=5", "alone:bulk:empty", team[1]),
+                    ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
+                    ("--recover=l2", "alone:bulk:empty", team[4])):
+        status, _, said = pagecopy("--json", *SMALL, "--processes=1", "--rounds=3", *options,
+                                   program=built)
+        assert (status, said) == (0, [])
+    if len(CPUS) > 1:
+        status, _, said = pagecopy(
+            "--json", "--huge=64K", "--pairs=64", "--backing=auto", "--processes=1", "--rounds=3",
+            "parallel:bulk:memcpy:model=2017:priority=normal:folios=16:defect=early",
+            "scan:written:8", program=built)
+        assert status == 0 and all("wrong copy" in line for line in said)
