@@ -34,20 +34,23 @@ def _needs() -> list[str]:
         ("2 GiB of memory", f"{machine.memory_bytes() / 2**30:.1f} GiB", "enough" if
          machine.memory_bytes() >= 2 << 30 else "too little: cells may not fit"),
         ("100 MiB of disk", f"{free} MiB", "enough" if free >= 100 else "too little"),
-        ("2 CPUs", str(cpus), "02-parallel-copy runs" if cpus > 1 else
-         "02-parallel-copy is skipped and says so"),
+        ("2 CPUs", str(cpus), "02 to 06 run" if cpus > 1 else
+         "all but 01-serial-copy are skipped and say so"),
         ("huge pages on request", thp, "enough" if thp in ("madvise", "always") else
          "base pages instead, and every figure says so"),
+        ("nice -20", "allowed" if ctools.high_priority_allowed() else "refused",
+         "workers of 2017 run" if ctools.high_priority_allowed() else "workers of 2017 are skipped"),
         ("2 NUMA nodes", str(len(nodes)), "copies between nodes run" if len(nodes) > 1 else
          "copies between nodes are skipped"),
     ]
     lines = [f"  {'wanted':24} {'found':12} effect"]
     lines += [f"  {wanted:24} {found:12} {effect}" for wanted, found, effect in rows]
+    skipped: dict[str, None] = {}
     for name in notebooks.names():
         parameters = notebooks.defaults(name)
         found = notebooks.planned(name, paths.run(paths.DEFAULT_RUN), parameters)
-        lines += [f"  skipped here: {what}: {why}" for what, why in found.skipped]
-    return lines
+        skipped |= {f"  skipped here: {what}: {why}": None for what, why in found.skipped}
+    return [*lines, *skipped]
 
 
 def _verify_everything(say) -> None:

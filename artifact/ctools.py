@@ -76,6 +76,11 @@ def kernels_own() -> str:
     return _listed()["copy_page"]
 
 
+def high_priority_allowed() -> bool:
+    """Whether threads may have nice -20, as system_highpri_wq's have."""
+    return _listed()["high_priority"]
+
+
 def parse_size(text: str) -> int:
     """Bytes from '4K', '2M', '1G' or a plain number, as pagecopy reads them.
 

@@ -37,8 +37,10 @@ class Estimate:
         return not self.low <= 1 <= self.high
 
 
-def interval(values: np.ndarray) -> Estimate:
+def interval(values: np.ndarray, level: float = LEVEL) -> Estimate:
     """Mean of one value per process, in the order they ran, with interval.
+
+    level: share of repeats that should fall inside.
 
     The half-width t * s * sqrt(2 / n) has a 2 because a repeat of the run has
     a mean of its own, as uncertain as this one. And n is not the number of
@@ -48,15 +50,15 @@ def interval(values: np.ndarray) -> Estimate:
     row. What drifts more slowly than the run lasts, no run can know of.
     """
     values = np.asarray(values, float)
-    halves = [_correlated_half_width(values)]
+    halves = [_correlated_half_width(values, level)]
     if len(values) >= 2 * BATCHES:
         batches = [batch.mean() for batch in np.array_split(values, BATCHES)]
-        halves.append(_half_width(np.var(batches, ddof=1), BATCHES))
+        halves.append(_half_width(np.var(batches, ddof=1), BATCHES, level))
     mean, half = float(values.mean()), max(halves)
     return Estimate(mean, mean - half, mean + half)
 
 
-def _correlated_half_width(values: np.ndarray) -> float:
+def _correlated_half_width(values: np.ndarray, level: float) -> float:
     """For values that each remember the one before (an AR(1) process)."""
     n = len(values)
     deviations = values - values.mean()
@@ -68,12 +70,17 @@ def _correlated_half_width(values: np.ndarray) -> float:
     neighbours = min(max(neighbours, 0.0), MOST_CORRELATED)
     inflation = (1 + neighbours) / (1 - neighbours)
     variance = total / (n - min(inflation, n / 2))
-    return _half_width(variance, max(n / inflation, 2.0))
+    return _half_width(variance, max(n / inflation, 2.0), level, least_df=n / 2 - 1)
 
 
-def _half_width(variance: float, n: float) -> float:
-    """n values of that variance: where another such mean should fall."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * math.sqrt(2 * variance / n))
+def _half_width(variance: float, n: float, level: float, least_df: float = 1.0) -> float:
+    """n values of that variance: where another such mean should fall.
+
+    least_df: with few values the correlation itself is a guess, and to take
+    the degrees of freedom from it too makes one interval in ten absurd and
+    none more right: in simulation it covers no more often.
+    """
+    return float(stats.t.ppf((1 + level) / 2, max(n - 1, least_df)) * math.sqrt(2 * variance / n))
 
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
@@ -102,7 +109,7 @@ def _replicas(samples: Samples) -> list[str]:
 
 def speedup(samples: Samples, arm: str, over: str) -> Estimate:
     """How many times faster ``arm`` moves a byte than ``over`` does."""
-    return _exp(interval(log_speedups(samples, arm, over)))
+    return exponential(interval(log_speedups(samples, arm, over)))
 
 
 def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
@@ -113,10 +120,11 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
 
 def cpu_ratio(samples: Samples, arm: str, over: str) -> Estimate:
     """How many times the CPU time of ``over`` a byte costs with ``arm``."""
-    return _exp(interval(-_paired(samples, samples.cpu_seconds, arm, over)))
+    return exponential(interval(-_paired(samples, samples.cpu_seconds, arm, over)))
 
 
-def _exp(logs: Estimate) -> Estimate:
+def exponential(logs: Estimate) -> Estimate:
+    """The ratio whose natural logarithm was estimated."""
     return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
@@ -148,12 +156,20 @@ def is_stable(samples: Samples) -> bool:
         (ratio.high - ratio.low) / 2 <= samples.cell.resolution
 
 
-def best_serial(samples: Samples) -> str:
-    """The serial bulk arm that moves a byte in the least time."""
+def best_serial(samples: Samples, like: str = "") -> str:
+    """The serial bulk arm that moves a byte in the least time; of those that
+    copy as much as the arm ``like``, where sizes differ within the cell."""
     arms = [arm for arm in samples.cell.variants if plan.fields(arm)["strategy"] == "serial"
-            and plan.fields(arm)["rule"] == "bulk"]
+            and plan.fields(arm)["rule"] == "bulk"
+            and (not like or work(arm) == work(like))]
     first = samples.cell.variants[0]
     return max(arms, key=lambda arm: log_speedups(samples, arm, first).mean())
+
+
+def work(arm: str) -> tuple[str, ...]:
+    """What must be equal for two arms to copy as much."""
+    fields = plan.fields(arm)
+    return tuple(fields[name] for name in ("bytes", "folios", "migrators"))
 
 
 def gbps(samples: Samples, arm: str) -> float:

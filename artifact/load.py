@@ -10,6 +10,7 @@ import pyperf
 from artifact import paths
 from artifact.plan import Cell
 from artifact.problem import Problem, one_line
+from artifact.worker import CALLER_CPU, COUNTS, WORKERS_CPU
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,9 @@ class Samples:
     """What a cell's processes measured.
 
     seconds, cpu_seconds: arm to array (processes, rounds); cpu_seconds is of
-    caller and workers together and has only the arms of parallel cells.
+    caller and workers together and has only the arms of parallel cells, as
+    have the channels: arm to name to one array per process, of any length.
+    counts: arm to name to a count per process, where the arm has such.
     bytes: arm to bytes per sample. delay_ns: arm to the modelled map cost it
     really had, in ns per page. facts: one dict for each process.
     """
@@ -25,6 +28,8 @@ class Samples:
     cell: Cell
     seconds: dict[str, np.ndarray]
     cpu_seconds: dict[str, np.ndarray]
+    channels: dict[str, dict[str, list[np.ndarray]]]
+    counts: dict[str, dict[str, np.ndarray]]
     bytes: dict[str, int]
     delay_ns: dict[str, float]
     facts: list[dict]
@@ -57,11 +62,24 @@ def cell(run: paths.Run, wanted: Cell) -> Samples:
     return Samples(
         wanted,
         {arm: _values(found[arm]) for arm in arms},
-        {arm: sum(_values(found[name]) for name in (f"{arm} caller cpu", f"{arm} workers cpu")
-                  if name in found) for arm in arms if f"{arm} caller cpu" in found},
+        {arm: sum(_values(found[name]) for name in (f"{arm} {CALLER_CPU}", f"{arm} {WORKERS_CPU}")
+                  if name in found) for arm in arms if f"{arm} {CALLER_CPU}" in found},
+        {arm: _channels(found, arm) for arm in arms},
+        {arm: _counts(found[arm]) for arm in arms},
         {arm: found[arm].get_metadata()["bytes"] for arm in arms},
         {arm: delay for arm in arms if (delay := _achieved_delay(found[arm])) is not None},
         [run.get_metadata() for run in found[arms[0]].get_runs()])
+
+
+def _channels(found: dict, arm: str) -> dict[str, list[np.ndarray]]:
+    return {name.removeprefix(f"{arm} "): [np.array(run.values) for run in benchmark.get_runs()]
+            for name, benchmark in found.items() if name.startswith(f"{arm} ")}
+
+
+def _counts(benchmark: pyperf.Benchmark) -> dict[str, np.ndarray]:
+    facts = [run.get_metadata() for run in benchmark.get_runs()]
+    return {name: np.array([fact[name] for fact in facts]) for name in COUNTS
+            if all(name in fact for fact in facts)}
 
 
 def _achieved_delay(benchmark: pyperf.Benchmark) -> float | None:
@@ -83,5 +101,6 @@ def _check_arms(path: Path, wanted: Cell, found: dict) -> None:
         raise foreign(f"no samples of {missing[0]}")
     for name, benchmark in found.items():
         shape = {len(run.values) for run in benchmark.get_runs()}
-        if benchmark.get_nrun() != wanted.processes or shape != {wanted.rounds}:
+        paired = name in wanted.arms or name.endswith((CALLER_CPU, WORKERS_CPU))
+        if paired and (benchmark.get_nrun() != wanted.processes or shape != {wanted.rounds}):
             raise foreign(f"{name} is not {wanted.processes} processes of {wanted.rounds} rounds")

@@ -46,7 +46,8 @@ def record() -> dict:
         "virtual_machine": _hypervisor(),
         "clock_source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "cgroup_limits": _cgroup_limits(),
-        "operating_system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+        "operating_system": _operating_system(),
+        "libc": " ".join(platform.libc_ver()),
         "compiler": _compiler(),
         "python": platform.python_version(),
         "commit": commit(),
@@ -90,6 +91,15 @@ def memory_bytes() -> int:
         if text.isdecimal():
             limits.append(int(text))
     return min(limits)
+
+
+def on_one_node(cpus: list[int]) -> list[int]:
+    """Those of the CPUs that are on the NUMA node of the first."""
+    for node in memory_nodes():
+        local = expand_list(_node(node)["cpus"])
+        if cpus[0] in local:
+            return [cpu for cpu in cpus if cpu in local]
+    return cpus
 
 
 def placements() -> dict[str, list[int]]:
@@ -155,6 +165,16 @@ def summary(found: dict) -> str:
     where = f"{found['virtual_machine']} guest" if found["virtual_machine"] else "bare metal"
     return (f"{found['cpu']['model']}, {found['cpu']['usable']} CPUs, {last}, "
             f"{len(found['numa_nodes'])} NUMA node(s), Linux {found['kernel']['release']}, {where}")
+
+
+def energy_counters() -> tuple[list[str], str]:
+    """Counter files in uJ of the whole packages, and why there are none."""
+    found = sorted(f"{zone}/energy_uj" for zone in glob.glob("/sys/class/powercap/intel-rapl:*")
+                   if _read(f"{zone}/name").startswith("package-"))
+    if not found:
+        return [], "this machine shows no energy counters (no /sys/class/powercap/intel-rapl)"
+    readable = [path for path in found if os.access(path, os.R_OK)]
+    return readable, "" if readable else "only root may read this machine's energy counters"
 
 
 def expand_list(text: str) -> list[int]:
@@ -251,11 +271,21 @@ def _command_line() -> dict:
     return {"telling": telling, "others": others}
 
 
+def _operating_system() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return ""
+
+
 def _hypervisor() -> str:
     if "hypervisor" not in _read("/proc/cpuinfo"):
         return ""
-    lscpu = subprocess.run(["lscpu"], capture_output=True, text=True,
-                           env={**os.environ, "LC_ALL": "C"}).stdout
+    try:
+        lscpu = subprocess.run(["lscpu"], capture_output=True, text=True,
+                               env={**os.environ, "LC_ALL": "C"}).stdout
+    except OSError:
+        lscpu = ""
     found = re.search(r"Hypervisor vendor:\s+(\S+)", lscpu)
     return found[1] if found else "unknown hypervisor"
 

@@ -50,6 +50,8 @@ def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> No
     Raises Problem when nothing may be measured here, another process is
     measuring, or pagecopy fails. What is finished stays finished.
     """
+    # Notebooks ask for the same cell; it is measured once.
+    cells = list({cell.id: cell for cell in cells}.values())
     todo = missing(run, cells)
     if run.may_measure and run.cells.exists():
         _write_machine_record(run)
@@ -65,8 +67,7 @@ def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> No
         todo = missing(run, cells)
         if not todo:
             return
-        _measure_in_passes(run, todo, say)
-        again = [cell for cell in todo if _reject_if_unstable(run, cell, say)]
+        again = _measure_in_passes(run, todo, say)
         if again:
             _measure_in_passes(run, again, say)
 
@@ -108,7 +109,8 @@ def _write_machine_record(run: paths.Run) -> None:
         paths.write_atomically(run.machine, text.encode())
 
 
-def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
+def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> list[Cell]:
+    """Returns the cells that failed their A/A check for the first time."""
     progress = Progress(run, cells, say)
     quiet_gate = QuietGate(PATIENCE_SECONDS * sum(cell.processes for cell in cells))
     passes = max(cell.processes for cell in cells)
@@ -121,8 +123,12 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> None:
                 _run_process(run, cell, index, quiet_gate.wait(cell))
                 progress.done(cell, time.monotonic() - started)
         progress.report(nth + 1, passes)
+    again = []
     for cell in cells:
         _finish(run, cell)
+        if _reject_if_unstable(run, cell, say):
+            again.append(cell)
+    return again
 
 
 def _indices_of_pass(cell: Cell, nth: int, passes: int) -> list[int]:
@@ -143,7 +149,8 @@ def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool) -> None:
     job = {
         "command": cell.command(seed=1 + index),
         "arms": list(cell.arms),
-        "cpu_times": cell.quiet,
+        "channels": cell.quiet,
+        "wakeup": cell.experiment == "dispatch",
         "output": str(output),
         "metadata": {"cell": cell.id, "commit": machine.commit(),
                      "pagecopy": ctools.fingerprint(), "quiet": "yes" if quiet else "no"},

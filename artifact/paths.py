@@ -65,7 +65,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())     # or a crash may leave the name and not the bytes
         os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from artifact import ctools, machine
 from artifact.problem import Problem
 
 # Counts up when cells of the same parameters stop being comparable.
-PROTOCOL = 2
+PROTOCOL = 3
 
 # The baseline runs so often in each round: more copies of what everything is
 # compared with sharpen every ratio at once.
@@ -76,10 +76,22 @@ class Cell:
     def seconds(self) -> float:
         """A guess at one process's time, before any has run."""
         folio = ctools.parse_size(self.option("huge"))
-        copied = sum(folio * int(fields(v)["folios"]) * (4 if fields(v)["primitive"] == "byte"
-                                                         else 1) for v in self.arms.values())
         pool = folio * int(self.option("pairs") or 64)
-        return 0.5 + 2 * pool / 3e9 + (self.rounds + 2) * copied / 7e9
+        return 0.5 + 2 * pool / 3e9 + (self.rounds + 2) * sum(
+            self._sample_seconds(folio, fields(v)) for v in self.arms.values())
+
+    def _sample_seconds(self, folio: int, variant: dict) -> float:
+        """The same for one sample."""
+        if self.option("victim"):
+            return int(self.option("window")) / 1e3
+        if self.option("recover"):
+            return 8 * (0.0005 if self.option("recover") == "l2" else 0.005)
+        copies = 1 if variant["migrators"] == "1" else \
+            MIGRATOR_COPIES * int(variant["migrators"])
+        slow = 4 if variant["primitive"] == "byte" else 1
+        waits = 0.02 if self.option("load") and variant["priority"] in ("low", "idle") else 0
+        return (1.5e-6 * int(self.option("pause") or 0) + waits
+                + folio * int(variant["folios"]) * copies * slow / 7e9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +117,9 @@ def fields(variant: str) -> dict[str, str]:
     """A variant's name taken apart, with pagecopy's defaults filled in."""
     strategy, rule, primitive, *options = variant.partition("#")[0].split(":")
     return {"strategy": strategy, "rule": rule, "primitive": primitive, "map": "none",
-            "delay": "0", "extent": "", "folios": "1", "observe": "copy", "threads": "1",
-            "dispatch": "wake", "caller": "works",
+            "delay": "0", "extent": "", "bytes": "", "folios": "1", "migrators": "1",
+            "observe": "copy", "model": "", "threads": "1", "dispatch": "wake", "caller": "works",
+            "priority": "normal", "chunk": "", "pick": "any",
             **dict(option.split("=", 1) for option in options)}
 
 
@@ -266,6 +279,286 @@ def _thread_variants(own, chosen, counts) -> tuple[str, ...]:
                  for p in filter(None, (own, streaming)) for n in counts
                  for dispatch in DISPATCHES]
     return _unique(variants)
+
+
+# How work reaches the workers, by name; behind the primitive, before
+# the thread count. What each models is told by pagecopy --help.
+POLICIES = {
+    "2017: bound, nice -20, caller waits": "model=2017",
+    "2025: unbound, nice 0, caller waits": "model=2025",
+    "padata: unbound, caller works, chunks": "model=padata",
+    "bound, nice 0, caller works": "caller=works",
+    "bound, nice 19, caller works": "priority=low",
+    "SCHED_IDLE, caller works": "priority=idle",
+    "caller takes unstarted work back": "caller=reclaims",
+    "chunks, taken back": "caller=reclaims:chunk={chunk}",
+    "chunks, taken back, nice 19": "caller=reclaims:chunk={chunk}:priority=low",
+    "only CPUs that look idle": "pick=idle",
+    "spawned, caller waits": "dispatch=spawn:caller=waits",
+    "spinning, caller works": "dispatch=spin",
+}
+MOST_THREADS = 4        # of a team, as in the series of 2025; 2017 has its own rule
+
+
+@dataclasses.dataclass(frozen=True)
+class Teams:
+    """What the plans of notebooks 03 to 06 share: who may copy, and how."""
+
+    serial: tuple[str, ...]         # serial bulk variants, the kernel's own first
+    policies: dict[str, str]        # label to the options of a parallel variant
+    primitive: str                  # that the teams copy with
+    options: tuple[str, ...]        # of pagecopy: sizes and CPUs
+    skipped: tuple[tuple[str, str], ...]
+
+    def parallel(self, more: str = "", without: tuple[str, ...] = (),
+                 primitive: str = "") -> list[str]:
+        """A variant per policy; ``without`` leaves out some by their options."""
+        return [f"parallel:bulk:{primitive or self.primitive}:{options}{more}"
+                for options in self.policies.values()
+                if not any(part in options for part in without)]
+
+
+def policy(variant: str) -> str:
+    """The label of a parallel variant's policy, "serial" for a serial one."""
+    if not variant.startswith("parallel"):
+        return "serial"
+    options = dict(word.split("=") for word in variant.partition("#")[0].split(":")[3:])
+    ours = {key: value for key, value in options.items()
+            if key not in ("threads", "bytes", "folios", "migrators", "observe")}
+    for label, text in POLICIES.items():
+        wanted = dict(word.split("=") for word in text.split(":"))
+        if wanted.keys() == ours.keys() and all(
+                value in ("{chunk}", ours[key]) for key, value in wanted.items()):
+            return label
+    raise KeyError(variant)
+
+
+def _teams(base_page: str, huge_page: str, primitives: list[str]) -> Teams | Plan:
+    """The teams of this machine; a plan of nothing where it has one CPU.
+
+    They are on one NUMA node, as those of every posted series.
+    """
+    _, huge = _page_sizes(base_page, huge_page)
+    chosen, skipped = _available(primitives)
+    cpus = machine.on_one_node(machine.placements()["spread"])
+    if len(cpus) == 1:
+        return Plan((), skipped + (("every parallel copy", "this process may use one CPU"),))
+    own = ctools.kernels_own()
+    threads = min(MOST_THREADS, len(cpus))
+    chunk = max(64, huge // 16 // 64 * 64)
+    while huge % chunk:
+        chunk -= 64
+    policies = {}
+    for label, options in POLICIES.items():
+        if "2017" in label and not ctools.high_priority_allowed():
+            skipped += (("workers at nice -20 (system_highpri_wq)",
+                         "this user may not: it needs CAP_SYS_NICE or ulimit -e 40"),)
+            continue
+        own_rule = "" if "2017" in label else f":threads={threads}"
+        policies[label] = options.format(chunk=ctools.format_size(chunk)) + own_rule
+    return Teams(
+        serial=_unique((f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in chosen))),
+        policies=policies, primitive=chosen[0] if chosen else own,
+        options=(f"--base={base_page}", f"--huge={huge_page}", "--backing=auto",
+                 "--cpus=" + ",".join(map(str, cpus[:8]))), skipped=skipped)
+
+
+MIGRATOR_COPIES = 8     # of each migrator in a sample, as ctools/migrators.h has it
+HOT_LOOKS = 64          # in a sample of scan:hot, as ctools/samples.c has it
+PAUSE_US = 500      # between samples, so that workers sleep as between migrations
+
+
+def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> list[Cell]:
+    """Every policy beside the serial copies, under background load.
+
+    Both 03 (when do workers start?) and 05 (is it ever worse than serial?)
+    ask for these; with the same parameters they are measured once.
+    """
+    _not_empty(loads=loads)
+    for load in loads:
+        if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 1000:
+            raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
+                          "give 0 to 1000, as 0, 50, 100, 200")
+    return [Cell("load", f"{load}-percent",
+                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}", f"--rounds={rounds}"),
+                 (*teams.serial, *teams.parallel(":observe=phases")), processes,
+                 resolution=0.15, quiet=True) for load in sorted(set(loads))]
+
+
+def dispatch(*, base_page: str, huge_page: str, primitives: list[str], pauses_us: list[int],
+             loads: list[int], processes: int, rounds: int) -> Plan:
+    """The cells of 03-dispatch.
+
+    primitives are the serial candidates beside the kernel's own; teams copy
+    with the first of them that runs here. pauses_us: how long everybody slept
+    before a copy. loads: background load in percent of each CPU. Raises
+    Problem as serial_copy() does.
+    """
+    _positive(processes=processes, rounds=rounds)
+    _not_empty(pauses_us=pauses_us)
+    for pause in pauses_us:
+        if isinstance(pause, bool) or not isinstance(pause, int) or not 0 <= pause <= 1_000_000:
+            raise Problem(f"pauses_us: {pause!r}", "not a pause", "give 0 to 1000000 us")
+    teams = _teams(base_page, huge_page, primitives)
+    if isinstance(teams, Plan):
+        return teams
+    base, huge = _page_sizes(base_page, huge_page)
+    empty = teams.parallel(":observe=phases", without=("pick",), primitive="empty")
+    cells = [Cell("dispatch", f"after-{pause}us",
+                  (*teams.options, f"--pause={pause}", f"--rounds={rounds}"),
+                  (*teams.serial, *empty), processes, resolution=0.10, quiet=True)
+             for pause in sorted(set(pauses_us))]
+    # A whole folio first: the baseline of the cell's own check.
+    batches, too_large = _that_fit(huge, (2, 4, 16))
+    sizes = ["", *(f":folios={count}" for count in batches),
+             *(f":bytes={ctools.format_size(size)}" for size in _powers(4, base, huge)[:-1])]
+    ways = teams.parallel(without=("padata", "priority", "pick"))
+    cells.append(Cell("break-even", "sizes", (*teams.options, f"--rounds={rounds}"),
+                      tuple(v + size for size in sizes for v in (*teams.serial, *ways)),
+                      processes, resolution=0.10, quiet=True))
+    cells += _load_cells(teams, loads, processes, rounds)
+    return Plan(tuple(cells), _unique((*teams.skipped, *too_large)))
+
+
+def concurrent(*, base_page: str, huge_page: str, primitives: list[str], migrators: list[int],
+               processes: int, rounds: int) -> Plan:
+    """The cells of 04-concurrent-migrations.
+
+    migrators [] means 1, 2, 4, .. up to twice the CPUs, 32 at the most.
+    Raises Problem as serial_copy() does.
+    """
+    _positive(processes=processes, rounds=rounds)
+    teams = _teams(base_page, huge_page, primitives)
+    if isinstance(teams, Plan):
+        return teams
+    cpus = len(machine.usable_cpus())
+    for count in migrators:
+        _positive(migrators=count)
+        if count > 4 * cpus:
+            raise Problem(f"migrators: {count}", f"more than four for each of {cpus} CPUs",
+                          f"give at most {4 * cpus}")
+    wanted = sorted(set(migrators)) or _doubling(min(2 * cpus, 32))
+    _, huge = _page_sizes(base_page, huge_page)
+    fitting, too_large = _that_fit(huge, [count * MIGRATOR_COPIES for count in wanted])
+    counts = [count for count in wanted if count == 1 or count * MIGRATOR_COPIES in fitting]
+    ways = teams.parallel(without=("pick", "spin", "priority=low", "priority=idle"))
+    options = (*teams.options[:3], "--cpus=" + ",".join(
+        map(str, machine.on_one_node(machine.placements()["spread"]))))
+    # One migrator makes one copy in a sample: more samples make up for it.
+    cells = [Cell("concurrent", f"{count}-migrators",
+                  (*options, f"--rounds={rounds * (MIGRATOR_COPIES if count == 1 else 1)}"),
+                  tuple(v if count == 1 else f"{v}:migrators={count}"
+                        for v in (*teams.serial, *ways)), processes, resolution=0.05, quiet=True)
+             for count in counts]
+    return Plan(tuple(cells), _unique((*teams.skipped, *too_large, (
+        "spinning teams of several migrators",
+        "a worker that spins keeps the migrator of its CPU from running"))))
+
+
+ALONE = "alone:bulk:empty"       # no migrator: what victims are compared with
+VICTIMS = {"integer": "integer loop", "l2": "L2-resident chase", "llc": "LLC-resident chase",
+           "stream": "streaming read", "timer": "1 kHz timer"}
+
+
+def interference(*, base_page: str, huge_page: str, primitives: list[str], victims: list[str],
+                 window_ms: int, rate: int, loads: list[int], margin_percent: int,
+                 cpu_limit_percent: int, processes: int, rounds: int) -> Plan:
+    """The cells of 05-interference.
+
+    victims: what runs on the first worker's CPU, looked at in windows of
+    window_ms while a migrator makes ``rate`` copies a second.
+    margin_percent: how much slower than the best serial copy is still "no
+    worse", fixed before anything is measured. cpu_limit_percent: of one CPU,
+    for a migrator in a cgroup. Raises Problem as serial_copy() does.
+    """
+    _positive(processes=processes, rounds=rounds, window_ms=window_ms, rate=rate,
+              margin_percent=margin_percent, cpu_limit_percent=cpu_limit_percent)
+    _not_empty(victims=victims)
+    for name in victims:
+        if name not in VICTIMS:
+            raise Problem(f"unknown victim {name!r}", "pagecopy has no such victim",
+                          f"choose from {', '.join(VICTIMS)}")
+    if window_ms < 5:
+        raise Problem(f"window_ms: {window_ms}", "too short for a timer of 1 kHz to show anything",
+                      "give 5 or more")
+    if cpu_limit_percent > 100:
+        raise Problem(f"cpu_limit_percent: {cpu_limit_percent}", "the migrator is one thread",
+                      "give 1 to 100")
+    teams = _teams(base_page, huge_page, primitives)
+    if isinstance(teams, Plan):
+        return teams
+    cells = [Cell("victim", name, (*teams.options, f"--victim={name}", f"--window={window_ms}",
+                                   f"--rate={rate}",
+                                   f"--rounds={max(1, rounds * 2 // 3)}"),
+                  (ALONE, *teams.serial, *teams.parallel(without=("pick",))),
+                  processes, resolution=0.10, quiet=True) for name in _unique(victims)]
+    huge = ctools.parse_size(huge_page)
+    batch, too_large = _that_fit(huge, (64,))
+    amounts = (f":bytes={ctools.format_size(huge // 2)}", "",
+               *(f":folios={count}" for count in batch))
+    cells += [Cell("recovery", name,
+                   (*teams.options, f"--recover={name}", f"--rounds={max(1, rounds // 3)}"),
+                   (ALONE, *(v + amount for v in teams.serial for amount in amounts)),
+                   processes, resolution=0.25, quiet=True) for name in ("l2", "llc")]
+    cells += _load_cells(teams, loads, processes, rounds)
+    refused = _refused([f"--limit={cpu_limit_percent}"])
+    skipped = (("a migrator with a CPU limit", refused),) if refused else ()
+    if batch and not refused:
+        ways = teams.parallel(":folios=64", without=("pick", "priority", "spin", "2025"))
+        cells += [Cell("charge", label,
+                       (*teams.options, *limit, "--pause=10000", f"--rounds={max(1, rounds // 4)}"),
+                       (*(f"{v}:folios=64" for v in teams.serial), *ways), processes,
+                       resolution=0.25, quiet=True)
+                  for label, limit in (("free", ()), (f"{cpu_limit_percent}-percent",
+                                                      (f"--limit={cpu_limit_percent}",)))]
+    return Plan(tuple(cells), _unique((*teams.skipped, *too_large, *skipped)))
+
+
+def idle_cpus(*, base_page: str, huge_page: str, primitives: list[str], scanned_cpus: list[int],
+              loads: list[int], processes: int, rounds: int) -> Plan:
+    """The cells of 06-idle-cpus.
+
+    scanned_cpus: how many CPUs' states are looked at, real or not: a state is
+    a cache line. Raises Problem as serial_copy() does.
+    """
+    _positive(processes=processes, rounds=rounds)
+    if len(set(scanned_cpus)) < 2:
+        raise Problem(f"scanned_cpus: {scanned_cpus}", "one more CPU costs the difference of two",
+                      "name at least two counts")
+    for count in scanned_cpus:
+        _positive(scanned_cpus=count)
+        if count > 1024:
+            raise Problem(f"scanned_cpus: {count}", "more than pagecopy has lines for",
+                          "give at most 1024")
+    teams = _teams(base_page, huge_page, primitives)
+    if isinstance(teams, Plan):
+        return teams
+    cells = [Cell("idle-scan", "lines", (*teams.options, f"--rounds={4 * rounds}"),
+                  tuple(f"scan:{how}:{count}" for how in ("hot", "written")
+                        for count in sorted(set(scanned_cpus))), processes, resolution=0.25,
+                  quiet=True)]
+    cells += _load_cells(teams, loads, processes, rounds)
+    energy, no_energy = machine.energy_counters()
+    if energy:
+        cells.append(Cell("energy", "package", (
+            *teams.options, "--victim=timer", "--window=50", "--rate=500",
+            f"--energy={','.join(energy)}", f"--rounds={rounds}"),
+            (ALONE, *teams.serial, *teams.parallel(without=("pick",))), processes,
+            resolution=0.25, quiet=True))
+    skipped = (("energy per GiB", no_energy),) if no_energy else ()
+    return Plan(tuple(cells), _unique((*teams.skipped, *skipped)))
+
+
+def _that_fit(huge: int, batches) -> tuple[list[int], tuple]:
+    """Of batches of so many folios those that memory is large enough for."""
+    fitting = [count for count in batches if 2 * count * huge <= machine.memory_bytes() // 4]
+    return fitting, tuple((f"{count} folios at once", "two pools of them are more than a quarter "
+                           "of the memory") for count in batches if count not in fitting)
+
+
+def _doubling(last: int) -> list[int]:
+    """1, 2, 4, .. and last."""
+    return sorted({1 << n for n in range(last.bit_length())} | {last})
 
 
 def _rounds_of_batches(rounds: int, folios: int) -> str:

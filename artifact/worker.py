@@ -14,34 +14,38 @@ import sys
 
 import pyperf
 
-from artifact import ctools, machine
+from artifact import ctools, machine, wakeup
 
+# What is stored beside an arm's samples: channels, and counts over all rounds.
+CALLER_CPU, WORKERS_CPU = "caller cpu", "workers cpu"
+COUNTS = ("victim_switches", "energy_uj", "scanned", "found_idle", "stale", "taken_back")
 
 
 def main() -> None:
     ctools.die_with_parent()
     job = json.load(sys.stdin)
     before = machine.volatile()
+    checked = wakeup.round_trips() if job["wakeup"] else {}
     done = subprocess.run([ctools.PAGECOPY, *job["command"]], stdout=subprocess.PIPE,
                           preexec_fn=ctools.die_with_parent)
     if done.returncode:
         sys.exit(done.returncode if done.returncode > 0 else 128 - done.returncode)
     result = json.loads(done.stdout)
-    facts = {**job["metadata"], **_process_facts(result, before, machine.volatile())}
+    facts = {**job["metadata"], **checked, **_process_facts(result, before, machine.volatile())}
     runner = pyperf.Runner(values=result["rounds"], warmups=0, loops=1, processes=1,
                            metadata=facts)
     benchmarks = []
     for name, arm in zip(job["arms"], result["arms"], strict=True):
         benchmarks.append(_hand_out(runner, name, arm["ns"], arm))
-        for whose, samples in _cpu_times(arm) if job["cpu_times"] else ():
-            benchmarks.append(_hand_out(runner, f"{name} {whose} cpu", samples, arm))
+        for channel, values in _channels(arm).items() if job["channels"] else ():
+            benchmarks.append(_channel(benchmarks[0], f"{name} {channel}", values))
     pyperf.BenchmarkSuite(benchmarks).dump(job["output"], replace=True)
 
 
 def _hand_out(runner: pyperf.Runner, name: str, samples_ns: list[int], arm: dict):
     """One pyperf benchmark of one run, without what identifies the machine."""
     samples = iter(samples_ns)
-    facts = {key: arm[key] for key in ("bytes", "delay_achieved_ns") if key in arm}
+    facts = {key: arm[key] for key in ("bytes", "delay_achieved_ns", *COUNTS) if key in arm}
     run, = runner.bench_time_func(name, lambda loops: next(samples) / 1e9,
                                   metadata=facts).get_runs()
     # Whose machine it is, and where things are on it, is nobody's business.
@@ -50,15 +54,22 @@ def _hand_out(runner: pyperf.Runner, name: str, samples_ns: list[int], arm: dict
     return pyperf.Benchmark([pyperf.Run(run.values, metadata=kept, collect_metadata=False)])
 
 
-def _cpu_times(arm: dict) -> list[tuple[str, list[int]]]:
-    """CPU time of the caller and, where there are any, of all workers."""
-    threads = arm.get("threads", 0)
-    each = arm.get("worker_cpu_ns", [])
-    found = [("caller", arm["caller_cpu_ns"])]
-    if any(each):
-        sums = [sum(each[i:i + threads]) for i in range(0, len(each), threads)]
-        # pyperf refuses a zero; a clock may show one.
-        found.append(("workers", [max(ns, 1) for ns in sums]))
+def _channel(like: pyperf.Benchmark, name: str, values_ns: list[int]) -> pyperf.Benchmark:
+    """Any number of values beside an arm's samples, with the metadata that
+    pyperf needs to add them to those of other processes."""
+    kept = {key: value for key, value in like.get_metadata().items()
+            if key in ("unit", "loops", "inner_loops")}
+    # pyperf refuses a zero; a clock may show one.
+    values = [max(ns, 1) / 1e9 for ns in values_ns]
+    return pyperf.Benchmark([pyperf.Run(values, metadata={**kept, "name": name},
+                                        collect_metadata=False)])
+
+
+def _channels(arm: dict) -> dict[str, list[int]]:
+    """What was measured beside the samples; CPU times of caller and workers."""
+    found = {CALLER_CPU: arm["caller_cpu_ns"], **arm["channels"]}
+    if "worker_cpu_ns" in arm:
+        found[WORKERS_CPU] = arm["worker_cpu_ns"]
     return found
 
 
@@ -70,6 +81,8 @@ def _process_facts(result: dict, before: dict, after: dict) -> dict:
         "pool_bytes": result["pool_bytes"],
         "last_level_cache": result["last_level_cache"],
         "overhead_ns": result["overhead_ns"],
+        **{key: result[key] for key in ("llc_load_ns", "memory_load_ns", "victim_bytes")
+           if result.get(key)},
         "seed": result["seed"],
         "pagecopy_version": result["pagecopy"],
         "pagecopy_compiler": result["compiler"],

@@ -24,7 +24,7 @@ def samples(rng, slower=1.0, processes=32, rounds=48, noise=0.15):
     seconds = {name: times(1) for name in
                (BASE + again for again in (*plan.REPLICAS, plan.TWIN))}
     seconds[OTHER] = times(slower)
-    return load.Samples(cell, seconds, {}, dict.fromkeys(seconds, 2 << 20), {},
+    return load.Samples(cell, seconds, {}, {}, {}, dict.fromkeys(seconds, 2 << 20), {},
                         [{"huge_share": 1.0}] * processes)
 
 

@@ -49,6 +49,21 @@ def test_samples_come_back_as_they_were_paired(results):
     assert [facts["seed"] for facts in samples.facts] == [1, 2, 3]
 
 
+@pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
+def test_channels_and_counts_come_back_with_the_samples(results):
+    team = "parallel:bulk:memcpy:caller=waits:threads=2"
+    picky = "parallel:bulk:memcpy:pick=idle:threads=2"
+    run = paths.run("one")
+    cell = tiny_cell(quiet=True, variants=("serial:bulk:memcpy", f"{team}:observe=phases", picky))
+    measure.measure(run, [cell], quietly)
+    samples = load.cell(run, cell)
+    delays = samples.channels[f"{team}:observe=phases"]["last start"]
+    assert [values.shape for values in delays] == [(3,), (3,)]
+    assert all((values > 0).all() for values in delays)
+    assert list(samples.counts[picky]["scanned"]) == [3, 3]
+    assert samples.counts["serial:bulk:memcpy"] == {}
+
+
 def test_nothing_says_whose_machine_it_was(results):
     run, cell = paths.run("one"), tiny_cell()
     measure.measure(run, [cell], quietly)
@@ -85,16 +100,22 @@ def test_passes_visit_all_cells_in_turn(results, monkeypatch):
     assert order == ["a", "b", "c", "a", "b", "a", "b", "c", "a", "b"]
 
 
-SMALL = ["huge_page=64K", "primitives=memcpy", "cache_states=cold/cold", "delays_ns=50",
-         "extent_primitives=memcpy", "largest_extent=64K", "rounds=2"]
+# A notebook with few cells and few figures, and one that a single CPU can run.
+if len(machine.usable_cpus()) > 1:
+    NAME, SMALL = "04", ["huge_page=64K", "primitives=memcpy", "migrators=1", "rounds=2"]
+else:
+    NAME, SMALL = "01", ["huge_page=64K", "primitives=memcpy", "cache_states=cold/cold",
+                         "delays_ns=50", "extent_primitives=memcpy", "largest_extent=64K",
+                         "rounds=2"]
 
 
 def start(processes):
-    """A measuring process of its own, to be interrupted."""
+    """A measuring process of its own, to be interrupted: even where these
+    tests run in the background of a shell, which ignores SIGINT."""
     return subprocess.Popen(
-        [sys.executable, "-m", "artifact", "notebook", "--run", "one", "01", *SMALL,
+        [sys.executable, "-m", "artifact", "notebook", "--run", "one", NAME, *SMALL,
          f"processes={processes}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=paths.ROOT)
+        cwd=paths.ROOT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def wait_for_files(results, count):
@@ -120,7 +141,7 @@ def descendants_gone(pid):
 @pytest.mark.parametrize("blow, status", [(signal.SIGKILL, -9), (signal.SIGINT, 130),
                                           (signal.SIGTERM, 130)])
 def test_interrupted_run_keeps_what_it_has_and_goes_on(results, artifact, blow, status):
-    running = start(processes=4)
+    running = start(processes=6)
     kept = wait_for_files(results, 3)
     running.send_signal(blow)
     _, said = running.communicate(timeout=30)
@@ -132,7 +153,7 @@ def test_interrupted_run_keeps_what_it_has_and_goes_on(results, artifact, blow, 
     contents = {path: path.read_bytes() for path in kept}
     for content in contents.values():
         json.loads(content)
-    done = artifact("notebook", "--run", "one", "01", *SMALL, "processes=4")
+    done = artifact("notebook", "--run", "one", NAME, *SMALL, "processes=6")
     assert done.returncode == 0, done.stderr
     # What was kept was used: the seeds and dates in the cell are the old ones.
     for path, content in contents.items():

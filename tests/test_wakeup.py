@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""The instruments that check the dispatch cost and are not ours."""
+
+import os
+
+import pytest
+
+from artifact import machine, wakeup
+
+pytestmark = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
+
+
+def fake_perf(tmp_path, monkeypatch, says):
+    program = tmp_path / "perf"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+
+def test_both_are_asked_and_nobody_is_left(tmp_path, monkeypatch):
+    fake_perf(tmp_path, monkeypatch, "     Total time: 0.013 [sec]\n\n      12.500000 usecs/op")
+    allowed = machine.usable_cpus()
+    found = wakeup.round_trips()
+    assert found["perf_round_trip_ns"] == 12500
+    assert 1_000 < found["pipe_round_trip_ns"] < 10_000_000
+    assert machine.usable_cpus() == allowed
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_perf_that_does_not_work_is_left_out(tmp_path, monkeypatch):
+    fake_perf(tmp_path, monkeypatch, "E: linux-perf-9.9 is not installed.")
+    assert list(wakeup.round_trips()) == ["pipe_round_trip_ns"]
+
+
+def test_one_cpu_has_nobody_to_wake(monkeypatch):
+    monkeypatch.setattr(machine, "placements", lambda: {"spread": [0]})
+    assert wakeup.round_trips() == {}
