@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def reproduce(arguments) -> None:
-    """Measure what is missing, run both notebooks, write the report."""
+    """Measure what is missing, run the notebooks, write the report."""
     from artifact import measure, notebooks, report
 
     run = _own(arguments.run)
@@ -69,14 +69,16 @@ def plan(arguments) -> None:
     total = 0.0
     say(f"{'cell':42} {'arms':>4} {'processes':>9} {'done':>5} {'minutes left':>12}")
     skipped: dict[tuple[str, str], None] = {}
+    cells = {}
     for name in notebooks.names():
         found = notebooks.planned(name, run, _defaults(name, arguments.run))
         skipped |= dict.fromkeys(found.skipped)
-        for cell in found.cells:
-            done = measure.processes_done(run, cell)
-            minutes = (cell.processes - done) * cell.seconds / 60
-            total += minutes
-            say(f"{cell.id:42} {len(cell.arms):>4} {cell.processes:>9} {done:>5} {minutes:>12.1f}")
+        cells |= {cell.id: cell for cell in found.cells}
+    for cell in cells.values():
+        done = measure.processes_done(run, cell)
+        minutes = (cell.processes - done) * cell.seconds / 60
+        total += minutes
+        say(f"{cell.id:42} {len(cell.arms):>4} {cell.processes:>9} {done:>5} {minutes:>12.1f}")
     say(f"about {total:.0f} minutes of measuring are left, by a guess that the run itself corrects")
     for what, why in skipped:
         say(f"skipped here: {what}: {why}")
@@ -165,13 +167,13 @@ def _defaults(name: str, run: str) -> dict:
 
 
 def _draw(run: paths.Run, run_name: str) -> None:
-    """Both notebooks, side by side as they only read, then the report."""
+    """The notebooks, side by side as they only read, then the report."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from artifact import notebooks, report
+    from artifact import machine, notebooks, report
 
     say(f"drawing {', '.join(notebooks.names())}")
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
         done = [pool.submit(notebooks.execute, name, _defaults(name, run_name))
                 for name in notebooks.names()]
         for future in done:

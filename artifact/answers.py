@@ -3,7 +3,9 @@
 
 import dataclasses
 
-from artifact import estimate, figures, plan
+import numpy as np
+
+from artifact import ctools, drawing, estimate, figures, harm, harm_figures, plan
 from artifact.estimate import Estimate
 from artifact.load import Samples
 
@@ -17,10 +19,10 @@ class Answer:
     headlines: dict[str, Estimate]
 
 
-def serial_copy(cells: dict[str, list[Samples]]) -> Answer:
+def serial_copy(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
     """From the samples of 01-serial-copy, by experiment."""
     cold = cells["serial-ladder"][0]
-    own = figures.ctools_baseline(cold)
+    own = drawing.own_primitive(cold)
     loop_2017, loop_2026, _, bulk = (rung.format(own) for rung in plan.LADDER)
     best = estimate.best_serial(cold)
     over_2017 = estimate.speedup(cold, bulk, loop_2017)
@@ -46,11 +48,8 @@ def serial_copy(cells: dict[str, list[Samples]]) -> Answer:
         "best serial copy over the 2026 loop": best_over_2026})
 
 
-def parallel_copy(cells: dict[str, list[Samples]]) -> Answer:
-    """From the samples of 02-parallel-copy, by experiment; none on one CPU."""
-    if not cells.get("threads"):
-        return Answer("This process may use one CPU only, so nothing can be copied in parallel "
-                      "here: the question needs a machine with two.", {})
+def parallel_copy(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
+    """From the samples of 02-parallel-copy, by experiment."""
     spread = [s for s in cells["threads"] if s.cell.label.startswith("spread-")]
     single, batch = spread[0], spread[-1]
     headlines, phrases = {}, []
@@ -74,6 +73,151 @@ def parallel_copy(cells: dict[str, list[Samples]]) -> Answer:
     return Answer(_with_warnings(sentence, cells), headlines)
 
 
+def dispatch(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
+    """From the samples of 03-dispatch, by experiment."""
+    woken = harm_figures.ANY_CPU
+    by_pause = sorted(cells["dispatch"], key=_pause)
+    empty = " and ".join(f"{1e6 * harm.empty_job_seconds(s, woken):.0f} us after {_pause(s)} us of "
+                         "sleep" for s in by_pause[:1] + by_pause[1:][-1:])
+    sizes, = cells["break-even"]
+    curve = harm.by_size(sizes, woken)
+    posted = _posted(sizes)
+    late = [f"{found.value:.0%} at {harm.load_percent(s)} % load" for s in cells["load"]
+            if (found := harm.late_share(s, _arm(s, posted)))]
+    folio = harm.folio(sizes)
+    page_us = 1e6 * float(np.median(sizes.seconds[min(
+        (a for a in harm.teams(sizes) if plan.policy(a) == posted),
+        key=lambda a: harm.work_bytes(a, folio))]))
+    low, high = harm_figures.published_page_us()
+    sentence = (
+        f"From call to return a job of nothing takes {empty}{_checks(by_pause[0], woken)}. A team of "
+        f"woken workers and a working caller pays from {_size_range(harm.break_even(curve))} on. "
+        f"With the policy \"{posted}\" the last worker had not begun when a serial copy would have "
+        f"been done in {', '.join(late)}; a base page costs {page_us:.1f} us so, against the "
+        f"{low:.1f} to {high:.1f} us published in 2016.")
+    return Answer(_with_warnings(sentence, cells), {
+        f"woken team over the best serial copy of {ctools.format_size(size)}": curve[size]
+        for size in curve if size >= folio})
+
+
+def _pause(samples: Samples) -> int:
+    return int(samples.cell.option("pause"))
+
+
+def _checks(samples: Samples, policy: str) -> str:
+    """The same by other instruments, which do not sleep in between either."""
+    found = harm.instruments(samples)
+    if _pause(samples) or not found:
+        return ""
+    empty = harm.empty_job_seconds(samples, policy)
+    return " (the former is checked by others: " + "; ".join(
+        f"{label}, {1e6 * seconds:.0f} us, a factor of {empty / seconds:.2f}"
+        for label, seconds in found.items()) + ")"
+
+
+def concurrent(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
+    """From the samples of 04-concurrent-migrations, by experiment."""
+    found = sorted(cells["concurrent"], key=harm.crowd)
+    labels = list(dict.fromkeys((_posted(found[0]), harm_figures.ANY_CPU, "chunks, taken back")))
+    headlines, phrases = {}, []
+    for label in labels:
+        each = []
+        for samples in found:
+            arm = _arm(samples, label)
+            ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+            headlines[f"{harm.crowd(samples)} migrators, {label}, over serial copies"] = ratio
+            each.append(f"{_times(ratio)} with {harm.crowd(samples)}")
+        loses = [str(count) for count in harm.losing_crowds(found, label)]
+        phrases.append(f"\"{label}\" moves {', '.join(each)}: it clearly loses "
+                       + (f"with {', '.join(loses)}" if loses else "with none"))
+    sentence = ("In total throughput over as many best serial copies at once, "
+                + "; ".join(phrases) + ".")
+    return Answer(_with_warnings(sentence, cells), headlines)
+
+
+def interference(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
+    """From the samples of 05-interference, by experiment."""
+    headlines, left = {}, []
+    posted = _posted(cells["victim"][0])
+    for samples in cells["victim"]:
+        if samples.cell.label == "timer":
+            continue
+        serial = harm.victim_rate(samples, harm.serial_in_windows(samples))
+        rate = harm.victim_rate(samples, _arm(samples, posted))
+        name = plan.VICTIMS[samples.cell.label]
+        headlines[f"{name} beside serial copies over alone"] = serial
+        headlines[f"{name} beside {posted} over alone"] = rate
+        left.append(f"{name}: {rate.value:.3f} against {serial.value:.3f}")
+    margin = parameters["margin_percent"]
+    tests = [_test(samples, margin) for samples in cells["load"]]
+    sentence = (f"Of its speed alone a victim on the worker's CPU keeps, beside \"{posted}\" against "
+                f"beside the best serial copy, {'; '.join(left)}. " if left else "")
+    sentence += (f"No slower than the best serial copy, by at most {margin} % and as a "
+                 f"one-sided test: {'; '.join(tests)}.")
+    return Answer(_with_warnings(sentence, cells), headlines)
+
+
+def _test(samples: Samples, margin: int) -> str:
+    verdicts: dict[str, list[str]] = {"no worse": [], "worse": [], "open": []}
+    for arm in harm.teams(samples):
+        verdicts[harm.no_worse(samples, arm, margin)[1]].append(f"\"{plan.policy(arm)}\"")
+    return (f"at {harm.load_percent(samples)} % load {', '.join(verdicts['no worse']) or 'no policy'} "
+            f"({len(verdicts['worse'])} are slower, {len(verdicts['open'])} open)")
+
+
+def idle_cpus(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
+    """From the samples of 06-idle-cpus, by experiment."""
+    scan, = cells["idle-scan"]
+    hot, written = (harm.ns_per_cpu(scan, how) for how in ("hot", "written"))
+    headlines, phrases = {}, []
+    for samples in cells["load"]:
+        arm, any_cpu = (_arm(samples, label) for label in (harm_figures.IDLE_CPU,
+                                                           harm_figures.ANY_CPU))
+        best = estimate.best_serial(samples, arm)
+        ratio = estimate.speedup(samples, arm, best)
+        load, stale = harm.load_percent(samples), harm.stale_share(samples, arm)
+        headlines[f"workers on idle CPUs over the best serial copy, {load} % load"] = ratio
+        phrases.append(f"at {load} % load it is {_times(ratio)} as fast as the best serial copy "
+                       f"({_times(estimate.speedup(samples, any_cpu, best))} without looking), "
+                       + (f"and {stale.value:.0%} of the CPUs found idle were busy when the work "
+                          "began" if stale else "and no CPU was ever found idle"))
+    sentence = (f"One more CPU to look at costs {_nanoseconds(hot)} while nobody writes and "
+                f"{_nanoseconds(written)} after another CPU has written its state. "
+                f"{_break_even_cpus(min(cells['load'], key=harm.load_percent), written)} With that look, "
+                f"{'; '.join(phrases)}.")
+    return Answer(_with_warnings(sentence, cells), headlines)
+
+
+def _break_even_cpus(samples: Samples, per_cpu: Estimate) -> str:
+    """Looks that the gain of going parallel pays for, at the lowest load."""
+    arm = _arm(samples, harm_figures.ANY_CPU)
+    best = estimate.best_serial(samples, arm)
+    gain = 1e9 * float(np.median(samples.seconds[best]) - np.median(samples.seconds[arm]))
+    if gain <= 0 or not estimate.speedup(samples, arm, best).differs_from_1:
+        return (f"At {harm.load_percent(samples)} % load woken workers gain nothing clear over the best "
+                "serial copy of one huge page here, so no look at all is paid for.")
+    return (f"At {harm.load_percent(samples)} % load the gain of woken workers pays for looking at "
+            f"{gain / max(per_cpu.value, 1e-3):.0f} CPUs.")
+
+
+def _posted(samples: Samples) -> str:
+    """The policy of the series of 2017, or of 2025 where nice -20 is not allowed."""
+    present = [plan.policy(arm) for arm in harm.teams(samples)]
+    return next(label for label in plan.POLICIES if label in present)
+
+
+def _arm(samples: Samples, label: str) -> str:
+    return next(arm for arm in harm.teams(samples) if plan.policy(arm) == label)
+
+
+def _size_range(found: tuple[float, float, float]) -> str:
+    def text(size: float) -> str:
+        return ("the smallest size measured" if size == 0 else "no size measured"
+                if not np.isfinite(size) else f"{size / 1024:.0f} KiB")
+    value, low, high = map(text, found)
+    return f"{value} [{low}, {high}]"
+
+
 def _best_arm(samples: Samples, best: str, dispatch: str) -> str | None:
     """The fastest parallel arm of more than one thread with that dispatch.
 
@@ -86,7 +230,7 @@ def _best_arm(samples: Samples, best: str, dispatch: str) -> str | None:
 
 
 def _share(samples: Samples) -> str:
-    own = figures.ctools_baseline(samples)
+    own = drawing.own_primitive(samples)
     found = figures.batching_share(samples, own, "spin")
     if found is None:
         return (f"Even spinning threads gain nothing clear over the serial 2017 loop with {own}, "

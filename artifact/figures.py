@@ -12,21 +12,12 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from artifact import ctools, estimate, plan, published
+from artifact import ctools, drawing, estimate, plan, published
 from artifact.load import Samples
-
-sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
-# The same figure must be the same file: no random ids in it.
-plt.rcParams.update({"svg.hashsalt": "pagecopy", "figure.dpi": 110, "legend.frameon": True,
-                     "axes.titlesize": "medium", "axes.titleweight": "bold"})
-
-COLOURS = list(sns.color_palette("colorblind")) * 2       # more than there are primitives
-PUBLISHED_STYLE = {"marker": "D", "color": "0.45", "linestyle": "none", "markersize": 6}
 
 RUNGS = {"page 2017": "per page, 2017 bookkeeping", "page 2026": "per page, 2026 loop",
          "page none": "per page, bare calls", "bulk none": "bulk, one call"}
@@ -46,16 +37,16 @@ def serial_ladder(cells: list[Samples]) -> Figure:
         for i, (rung, label) in enumerate(RUNGS.items()):
             rows = frame[frame["rung"] == rung]
             y = [order.index(p) + 0.2 * (i - 1.5) for p in rows["primitive"]]
-            _dots(ax, rows["speedup"], y, rows, horizontal=True, colour=COLOURS[i],
+            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
                   label=label, stable=estimate.is_stable(samples))
         ax.axvline(1, color="0.3", linewidth=1)
         ax.set_title(cache_label(samples))
         ax.set_xlabel("speed-up")
         ax.set_yticks(range(len(order)), order)
-        _show_all_dots(panels[0][0], frame["speedup"], "x")
+        drawing.show_all_dots(panels[0][0], frame["speedup"], "x")
     panels[0][0].invert_yaxis()
     own = plan.fields(cells[0].cell.variants[0])["primitive"]
-    _legend_below(fig, panels[0][0])
+    drawing.legend_below(fig, panels[0][0])
     fig.suptitle(f"The serial ladder: speed-up over today's per-page loop with {own}")
     return fig
 
@@ -69,28 +60,28 @@ def bulk_gain(cells: list[Samples]) -> Figure:
                                if p != "byte"))
     for i, samples in enumerate(cells):
         present = [p for p in order if f"serial:page:{p}:map=2026" in samples.seconds]
-        rows = pd.DataFrame([_as_row(estimate.speedup(
+        rows = pd.DataFrame([drawing.as_row(estimate.speedup(
             samples, f"serial:bulk:{p}", f"serial:page:{p}:map=2026")) for p in present])
         y = [order.index(p) + 0.17 * (i - (len(cells) - 1) / 2) for p in present]
-        _dots(ours, rows["speedup"], y, rows, horizontal=True, colour=COLOURS[i],
+        drawing.dots(ours, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
               label=cache_label(samples), stable=estimate.is_stable(samples))
-        _show_all_dots(ours, rows["speedup"], "x")
+        drawing.show_all_dots(ours, rows["speedup"], "x")
     ours.set_yticks(range(len(order)), order)
     ours.invert_yaxis()
     ours.set_title("measured here")
     ours.set_xlabel("speed-up of one bulk call over the 2026 loop, same primitive")
 
     pairs = _published_bulk_pairs()
-    theirs.plot(pairs["speedup"], range(len(pairs)), **PUBLISHED_STYLE)
+    theirs.plot(pairs["speedup"], range(len(pairs)), **drawing.PUBLISHED_STYLE)
     theirs.set_yticks(range(len(pairs)), pairs["label"])
     theirs.invert_yaxis()
     theirs.set_ylim(len(pairs) - 0.5, -0.5)
     theirs.set_title("published (Garg, April 2026)")
     theirs.set_xlabel("speed-up of one bulk call over the 2026 loop")
-    _show_all_dots(ours, pairs["speedup"], "x")
+    drawing.show_all_dots(ours, pairs["speedup"], "x")
     for ax in (ours, theirs):
         ax.axvline(1, color="0.3", linewidth=1)
-    _legend_below(fig, ours)
+    drawing.legend_below(fig, ours)
     fig.suptitle("What one bulk copy of a huge page gains over the per-page loop")
     return fig
 
@@ -100,18 +91,18 @@ def map_cost(cells: list[Samples]) -> Figure:
     samples, = cells
     bulk = samples.cell.variants[0]
     fig, ax = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
-    rows = pd.DataFrame([{"ns": ns, **_as_row(estimate.speedup(samples, bulk, arm))}
+    rows = pd.DataFrame([{"ns": ns, **drawing.as_row(estimate.speedup(samples, bulk, arm))}
                          for arm, ns in sorted(samples.delay_ns.items(), key=lambda item: item[1]) if ns > 0])
-    _dots(ax, rows["ns"], rows["speedup"], rows, horizontal=False, colour=COLOURS[0],
+    drawing.dots(ax, rows["ns"], rows["speedup"], rows, horizontal=False, colour=drawing.COLOURS[0],
           label="modelled cost, as achieved", stable=estimate.is_stable(samples))
     grid = np.geomspace(rows["ns"].min() / 2, rows["ns"].max() * 1.5, 200)
-    ax.plot(grid, 1 + grid / ns_per_page(samples, bulk), color=COLOURS[0], linewidth=1, alpha=0.6,
+    ax.plot(grid, 1 + grid / ns_per_page(samples, bulk), color=drawing.COLOURS[0], linewidth=1, alpha=0.6,
             label="1 + cost / time to copy a page")
     for i, (rung, label) in enumerate(list(RUNGS.items())[:3]):
         arm = _rung_arm(samples, rung)
         ratio = estimate.speedup(samples, bulk, arm)
-        ax.axhspan(ratio.low, ratio.high, color=COLOURS[i + 1], alpha=0.25, linewidth=0)
-        ax.axhline(ratio.value, color=COLOURS[i + 1], linewidth=1.2, label=f"bulk over {label}")
+        ax.axhspan(ratio.low, ratio.high, color=drawing.COLOURS[i + 1], alpha=0.25, linewidth=0)
+        ax.axhline(ratio.value, color=drawing.COLOURS[i + 1], linewidth=1.2, label=f"bulk over {label}")
     gain, there = published_gain(), published_cost_ns()
     here = (gain - 1) * ns_per_page(samples, bulk)
     ax.axhline(gain, color="0.45", linestyle="--", linewidth=1)
@@ -119,7 +110,7 @@ def map_cost(cells: list[Samples]) -> Figure:
                 (grid[0], gain), xytext=(0, 4), textcoords="offset points", color="0.35")
     for ns, text, lift, side, edge in ((there, "needed there", -10, "top", "center"),
                                        (here, "needed here", 8, "bottom", "right")):
-        ax.plot([ns], [gain], **PUBLISHED_STYLE)
+        ax.plot([ns], [gain], **drawing.PUBLISHED_STYLE)
         ax.annotate(f"{text}:\n{ns:.0f} ns a page", (ns, gain), xytext=(0, lift),
                     textcoords="offset points", ha=edge, va=side, color="0.25")
     ax.set_xscale("log")
@@ -129,7 +120,7 @@ def map_cost(cells: list[Samples]) -> Figure:
     ax.set_ylim(0.8, 1.3 * max(rows["speedup"].max(), gain))
     ax.set_xlabel("map cost per base page, ns")
     ax.set_ylabel("speed-up of one bulk call over the loop")
-    _legend_below(fig, ax, columns=3)
+    drawing.legend_below(fig, ax, columns=3)
     ax.set_title("What mapping would have to cost to explain the published gain")
     return fig
 
@@ -142,12 +133,12 @@ def extent_sweep(cells: list[Samples]) -> Figure:
         first = min(_extents(samples, _swept(samples)[0]))
         for i, primitive in enumerate(_swept(samples)):
             arms = _extents(samples, primitive)
-            rows = pd.DataFrame([_as_row(estimate.speedup(samples, arm, arms[first]))
+            rows = pd.DataFrame([drawing.as_row(estimate.speedup(samples, arm, arms[first]))
                                  for arm in arms.values()])
-            ax.plot(list(arms), rows["speedup"], color=COLOURS[i], linewidth=1)
-            _dots(ax, list(arms), rows["speedup"], rows, horizontal=False, colour=COLOURS[i],
+            ax.plot(list(arms), rows["speedup"], color=drawing.COLOURS[i], linewidth=1)
+            drawing.dots(ax, list(arms), rows["speedup"], rows, horizontal=False, colour=drawing.COLOURS[i],
                   label=primitive, stable=estimate.is_stable(samples))
-            _show_all_dots(ax, rows["speedup"], "y")
+            drawing.show_all_dots(ax, rows["speedup"], "y")
             _draw_stretch(stretch, samples, i, primitive)
         ax.axhline(1, color="0.3", linewidth=1)
         ax.set_ylabel(f"speed-up over calls of {ctools.format_size(first)}")
@@ -174,8 +165,8 @@ def extent_sweep(cells: list[Samples]) -> Figure:
 def _draw_stretch(ax: Axes, samples: Samples, i: int, primitive: str) -> None:
     rows = pd.DataFrame([_stretch_row(samples, extent, arm + ":observe=stretch")
                          for extent, arm in _extents(samples, primitive).items()])
-    ax.plot(rows["extent"], rows["median"], "o-", color=COLOURS[i], linewidth=1)
-    ax.plot(rows["extent"], rows["worst"], "v:", color=COLOURS[i], linewidth=1, markersize=4)
+    ax.plot(rows["extent"], rows["median"], "o-", color=drawing.COLOURS[i], linewidth=1)
+    ax.plot(rows["extent"], rows["worst"], "v:", color=drawing.COLOURS[i], linewidth=1, markersize=4)
 
 
 def _published_extents(ax: Axes) -> None:
@@ -207,14 +198,14 @@ def factorial(cells: list[Samples]) -> Figure:
         primitives = _factorial_primitives(samples)
         for i, (key, label) in enumerate(FACTORS.items()):
             arms = [_factor_arm(samples, p, key) for p in primitives]
-            rows = pd.DataFrame([_as_row(estimate.speedup(
+            rows = pd.DataFrame([drawing.as_row(estimate.speedup(
                 samples, arm, _factor_arm(samples, p, ("serial", "page", "wake"))))
                 for p, arm in zip(primitives, arms)])
             y = [n + 0.15 * (i - (len(FACTORS) - 1) / 2) for n in range(len(primitives))]
-            _dots(ax, rows["speedup"], y, rows, horizontal=True, colour=COLOURS[i], label=label,
+            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i], label=label,
                   stable=estimate.is_stable(samples))
             for each in panels[:-1]:
-                _show_all_dots(each, rows["speedup"], "x")
+                drawing.show_all_dots(each, rows["speedup"], "x")
         ax.axvline(1, color="0.3", linewidth=1)
         ax.set_yticks(range(len(primitives)), primitives)
         ax.set_title(folios_label(samples))
@@ -225,7 +216,7 @@ def factorial(cells: list[Samples]) -> Figure:
                          [_share_text(samples, p) for p in primitives], fontsize="small")
         right.tick_params(length=0)
     _published_factorial(panels[-1])
-    _legend_below(fig, panels[0], columns=5)
+    drawing.legend_below(fig, panels[0], columns=5)
     threads = max(int(plan.fields(v)["threads"]) for v in cells[0].cell.variants)
     fig.suptitle(f"Batching and threading told apart, {threads} threads. At the right: the share of "
                  "the gain of a\nspinning team with bulk calls that one serial bulk call has alone")
@@ -247,7 +238,7 @@ def _published_factorial(ax: Axes) -> None:
     rates = rows.set_index(["variant", "threads"])["value"]
     gains = {f"{threads} thread{'s' if threads != '1' else ''}":
              rates["mtcopy", threads] / rates["vanilla", "1"] for threads in ("1", "2", "4", "8")}
-    ax.plot(list(gains.values()), range(len(gains)), **PUBLISHED_STYLE)
+    ax.plot(list(gains.values()), range(len(gains)), **drawing.PUBLISHED_STYLE)
     ax.axvline(1, color="0.3", linewidth=1)
     ax.set_yticks(range(len(gains)), list(gains))
     ax.set_ylim(len(gains) - 0.5, -0.5)
@@ -272,24 +263,24 @@ def threads(cells: list[Samples]) -> Figure:
             for i, (way, label) in enumerate(DISPATCHES.items()):
                 rows = rows_p[rows_p["way"] == way].sort_values("threads")
                 x = rows["threads"] * (1 + 0.035 * (i - 1.5) + 0.012 * k)
-                ax.plot(x, rows["speedup"], color=COLOURS[i], linewidth=1,
+                ax.plot(x, rows["speedup"], color=drawing.COLOURS[i], linewidth=1,
                         linestyle="-" if k == 0 else "--")
-                _dots(ax, x, rows["speedup"], rows, horizontal=False, colour=COLOURS[i],
+                drawing.dots(ax, x, rows["speedup"], rows, horizontal=False, colour=drawing.COLOURS[i],
                       label=f"{primitive}: {label}", stable=estimate.is_stable(samples),
                       marker="o" if k == 0 else "s")
         ax.axhline(limit, color="0.3", linestyle=":", linewidth=1)
         ax.annotate(f"this machine's limit: {limit_gbps:.1f} GB/s", (0.02, limit),
                     xycoords=("axes fraction", "data"), xytext=(0, 4),
                     textcoords="offset points", color="0.25", fontsize="small")
-        _show_all_dots(ax, [limit], "y")
+        drawing.show_all_dots(ax, [limit], "y")
         ax.axhline(1, color="0.3", linewidth=1)
         ax.set_title(f"{folios_label(samples)}\nbest serial: {plan.fields(best)['primitive']}, "
                      f"{estimate.gbps(samples, best):.1f} GB/s", fontsize="medium")
         _thread_axis(ax, sorted(set(frame["threads"])))
-        _show_all_dots(ax, frame["speedup"], "y")
+        drawing.show_all_dots(ax, frame["speedup"], "y")
     panels[0].set_ylabel("speed-up over the best serial copy")
     _published_threads(panels[-1])
-    _legend_below(fig, panels[0], columns=2)
+    drawing.legend_below(fig, panels[0], columns=2)
     fig.suptitle("What threads add to the best serial copy")
     return fig
 
@@ -319,15 +310,15 @@ def cpu_cost(cells: list[Samples]) -> Figure:
                 continue
             way = list(DISPATCHES).index(f"{fields['dispatch']} {fields['caller']}")
             cost, gain = (f(samples, arm, best) for f in (estimate.cpu_ratio, estimate.speedup))
-            own = fields["primitive"] == ctools_baseline(samples)
+            own = fields["primitive"] == drawing.own_primitive(samples)
             ax.errorbar(cost.value, gain.value,
                         xerr=[[cost.value - cost.low], [cost.high - cost.value]],
                         yerr=[[gain.value - gain.low], [gain.high - gain.value]],
-                        fmt="o" if own else "s", color=COLOURS[way], elinewidth=1,
-                        markersize=5, markerfacecolor=COLOURS[way] if
+                        fmt="o" if own else "s", color=drawing.COLOURS[way], elinewidth=1,
+                        markersize=5, markerfacecolor=drawing.COLOURS[way] if
                         estimate.is_stable(samples) else "white")
-            _show_all_dots(ax, [cost.value], "x")
-            _show_all_dots(ax, [gain.value], "y")
+            drawing.show_all_dots(ax, [cost.value], "x")
+            drawing.show_all_dots(ax, [gain.value], "y")
             ax.annotate(fields["threads"], (cost.value, gain.value), xytext=(5, 3),
                         textcoords="offset points", fontsize="x-small", color="0.3")
         _published_cpu(ax)
@@ -341,17 +332,12 @@ def cpu_cost(cells: list[Samples]) -> Figure:
             axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}x"))
     panels[0][0].set_ylabel("speed-up over the best serial copy")
     for i, label in enumerate(DISPATCHES.values()):
-        panels[0][0].plot([], [], "o", color=COLOURS[i], label=label)
+        panels[0][0].plot([], [], "o", color=drawing.COLOURS[i], label=label)
     for marker, what in (("o", "the kernel's copy_page()"), ("s", "non-temporal stores")):
         panels[0][0].plot([], [], marker, color="0.5", label=what)
-    _legend_below(fig, panels[0][0], columns=3)
+    drawing.legend_below(fig, panels[0][0], columns=3)
     fig.suptitle("What the speed-up costs in CPU time (numbers are thread counts)")
     return fig
-
-
-def ctools_baseline(samples: Samples) -> str:
-    """The primitive of the cell's baseline: the kernel's copy_page()."""
-    return plan.fields(samples.cell.variants[0])["primitive"]
 
 
 def published_gain() -> float:
@@ -376,36 +362,6 @@ def pages_per_folio(samples: Samples) -> int:
 def ns_per_page(samples: Samples, arm: str) -> float:
     """Time to copy one base page's worth with ``arm``, in ns."""
     return float(np.median(samples.seconds[arm])) * 1e9 / pages_per_folio(samples)
-
-
-def _dots(ax: Axes, x, y, rows: pd.DataFrame, *, horizontal: bool, colour, label, stable: bool,
-          marker: str = "o") -> None:
-    """Estimates with intervals; rows has speedup, low and high."""
-    # An interval without an end (two processes or fewer) is drawn as none.
-    low = (rows["speedup"] - rows["low"]).where(rows["low"] > 0, 0)
-    high = (rows["high"] - rows["speedup"]).where(np.isfinite(rows["high"]), 0)
-    ax.errorbar(x, y, **{"xerr" if horizontal else "yerr": [low, high]}, fmt=marker,
-                color=colour, label=label, markersize=4.5, elinewidth=1.2,
-                markerfacecolor=colour if stable else "white")
-
-
-def _show_all_dots(ax: Axes, values, axis: str) -> None:
-    """Widens the axis so that from 0 on every value shows; a very long bar of
-    a hasty run may leave the picture, a dot never does."""
-    top = max(1.15 * max(values), getattr(ax, f"shown_{axis}", 1.25))
-    setattr(ax, f"shown_{axis}", top)
-    getattr(ax, f"set_{axis}lim")(0, top)
-
-
-def _as_row(ratio: estimate.Estimate) -> dict[str, float]:
-    return {"speedup": ratio.value, "low": ratio.low, "high": ratio.high}
-
-
-def _legend_below(fig: Figure, ax: Axes, columns: int = 4) -> None:
-    """Hangs below the figure, where no layout moves it into the panels."""
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=columns,
-               fontsize="small")
 
 
 def _primitives_by_speed(samples: Samples) -> list[str]:
@@ -540,9 +496,9 @@ def _published_threads(ax: Axes) -> None:
 def _published_cpu(ax: Axes) -> None:
     """S04: eight CPUs busy for the parallel time against one for the serial."""
     serial, parallel = (published.value("S04", v, "us") for v in ("thp-migration", "thp+mt-copy"))
-    ax.plot([8 * parallel / serial], [serial / parallel], **PUBLISHED_STYLE)
-    _show_all_dots(ax, [8 * parallel / serial], "x")
-    _show_all_dots(ax, [serial / parallel], "y")
+    ax.plot([8 * parallel / serial], [serial / parallel], **drawing.PUBLISHED_STYLE)
+    drawing.show_all_dots(ax, [8 * parallel / serial], "x")
+    drawing.show_all_dots(ax, [serial / parallel], "y")
     ax.annotate("published:\n8 threads, 2016", (8 * parallel / serial, serial / parallel),
                 xytext=(-6, -6), textcoords="offset points", ha="right", va="top",
                 fontsize="small", color="0.35")

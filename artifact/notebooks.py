@@ -18,10 +18,18 @@ from artifact.problem import Problem, one_line
 PLANS: dict[str, Callable[..., plan.Plan]] = {
     "01-serial-copy": plan.serial_copy,
     "02-parallel-copy": plan.parallel_copy,
+    "03-dispatch": plan.dispatch,
+    "04-concurrent-migrations": plan.concurrent,
+    "05-interference": plan.interference,
+    "06-idle-cpus": plan.idle_cpus,
 }
 ANSWERS = {
     "01-serial-copy": answers.serial_copy,
     "02-parallel-copy": answers.parallel_copy,
+    "03-dispatch": answers.dispatch,
+    "04-concurrent-migrations": answers.concurrent,
+    "05-interference": answers.interference,
+    "06-idle-cpus": answers.idle_cpus,
 }
 
 
@@ -49,21 +57,29 @@ class Notebook:
             self.samples.setdefault(cell.experiment, []).append(load.cell(self.run, cell))
         self._say_what_is_odd()
 
-    def figure(self, name: str, draw: Callable, caption: str) -> None:
-        """Draws an experiment's figure, shows it and keeps it as PNG and SVG."""
+    def figure(self, name: str, draw: Callable, caption: str, **options) -> None:
+        """Draws an experiment's figure, shows it and keeps it as PNG and SVG.
+
+        name: EXPERIMENT, or EXPERIMENT:NAME where it has several figures;
+        options go to ``draw`` behind the samples.
+        """
         import matplotlib.pyplot as plt
-        from IPython.display import Markdown, display
+        from IPython.display import Image, Markdown, display
 
         if name.partition(":")[0] not in self.samples:
             display(Markdown(f"*Figure {name} is skipped: {self.reasons()}.*"))
             return
         experiment, _, own_name = name.partition(":")
-        fig = draw(self.samples[experiment])
+        fig = draw(self.samples[experiment], **options)
         _write_below(fig, self._footer(experiment))
         file = f"{own_name or experiment}{self.suffix}"
+        # Once: to find it takes as long as to draw.
+        box = fig.get_tightbbox().padded(0.1)
         for ending in ("png", "svg"):
-            _save(fig, self.run.figures / f"{file}.{ending}")
-        display(fig)
+            _save(fig, self.run.figures / f"{file}.{ending}", box)
+        # What was saved, not drawn a third time; at the size of the screen.
+        display(Image(filename=str(self.run.figures / f"{file}.png"), embed=True,
+                      width=int(box.width * fig.dpi)))
         plt.close(fig)
         display(Markdown(f"*{caption}*"))
         self.drawn.append({"file": file, "caption": caption})
@@ -72,7 +88,8 @@ class Notebook:
         """Shows the answer, and keeps it with what it rests on for the report."""
         from IPython.display import Markdown, display
 
-        found = ANSWERS[self.name](self.samples)
+        found = ANSWERS[self.name](self.samples, self.parameters) if self.samples else \
+            answers.Answer(f"Nothing could be measured here: {self.reasons()}.", {})
         display(Markdown(f"**{found.sentence}**"))
         kept = {
             "answer": found.sentence,
@@ -239,7 +256,7 @@ def execute(name: str, parameters: dict) -> Path:
     try:
         papermill.execute_notebook(
             source(name), partial, cwd=paths.NOTEBOOKS, progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
             parameters={key: value for key, value in parameters.items() if value != own[key]})
     except papermill.PapermillExecutionError as error:
         raise Problem(f"notebook {name}", f"cell {error.exec_count}: {one_line_of(error)}",
@@ -299,11 +316,11 @@ def _write_below(fig, text: str) -> None:
     fig.text(0.5, bottom - 0.01, text, ha="center", va="top", fontsize="x-small", color="0.4")
 
 
-def _save(fig, path: Path) -> None:
+def _save(fig, path: Path, box) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        fig.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches="tight",
+        fig.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches=box,
                     metadata={"Date": None} if path.suffix == ".svg" else None)
         os.replace(temporary, path)
     except OSError as error:

@@ -23,6 +23,10 @@ def write(run: paths.Run) -> Path:
     found = machine.load(run.machine)
     html = _environment().get_template(TEMPLATE.name).render(
         run=run, parts=parts, machine=found, summary=machine.summary(found),
+        skipped=dict.fromkeys((what, why) for part in parts.values()
+                              for what, why in part["skipped"]),
+        # Notebooks share cells: each is shown once.
+        cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
         facts=_flat(found), request=published.REQUEST, sources=published.sources(),
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}))
     paths.write_atomically(run.report, html.encode())

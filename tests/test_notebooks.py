@@ -3,12 +3,15 @@
 
 import ast
 import json
+import signal
+import subprocess
+import sys
 
 import nbformat
 import papermill
 import pytest
 
-from artifact import machine, notebooks, paths
+from artifact import __main__, machine, notebooks, paths
 from artifact.problem import Problem
 from tests.conftest import on_one_cpu, one_line, without_huge_pages
 
@@ -18,7 +21,17 @@ TINY = {
                        "processes=3", "rounds=3"],
     "02-parallel-copy": ["huge_page=64K", "primitives=memcpy", "folios=1,3", "processes=3",
                          "rounds=3"],
+    "03-dispatch": ["huge_page=64K", "primitives=memcpy", "pauses_us=100", "loads=100",
+                    "processes=2", "rounds=2"],
+    "04-concurrent-migrations": ["huge_page=64K", "primitives=memcpy", "migrators=1,3",
+                                 "processes=2", "rounds=3"],
+    "05-interference": ["huge_page=64K", "primitives=memcpy", "victims=integer,timer",
+                        "window_ms=5", "loads=50", "margin_percent=10", "processes=2", "rounds=2"],
+    "06-idle-cpus": ["huge_page=64K", "primitives=memcpy", "scanned_cpus=2,8", "loads=0,50",
+                     "processes=2", "rounds=2"],
 }
+QUICK = "04-concurrent-migrations"      # has the fewest cells and figures
+needs_two_cpus = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 
 
 def cells(name):
@@ -35,7 +48,7 @@ def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
     assert counts == list(range(1, len(counts) + 1))
     assert str(results) not in executed.read_text()
     html = executed.with_suffix(".html").read_text()
-    assert html.count("data:image/png;base64") >= 3
+    assert html.count("data:image/png;base64") >= 2
     kept = json.loads(executed.with_suffix(".json").read_text())
     assert kept["answer"] and kept["headlines"] and "huge_page=64K" in kept["modified"]
     for figure in kept["figures"]:
@@ -43,23 +56,60 @@ def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
             assert (results / "one" / "figures" / f"{figure['file']}.{ending}").stat().st_size
 
 
-def test_on_one_cpu_the_parallel_notebook_says_so_and_renders(artifact, results):
-    done = artifact("notebook", "--run", "one", "02", "processes=2", "rounds=2",
+@pytest.mark.parametrize("name", ["02-parallel-copy", "05-interference"])
+def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results, name):
+    done = artifact("notebook", "--run", "one", name, "processes=2", "rounds=2",
                     preexec_fn=on_one_cpu)
     assert done.returncode == 0, done.stderr
-    html, = results.glob("one/notebooks/02-*.html")
-    assert "nothing can be copied in parallel" in html.read_text()
+    html, = results.glob(f"one/notebooks/{name}*.html")
+    assert "Nothing could be measured here" in html.read_text()
     assert "this process may use one CPU" in html.read_text()
 
 
 def test_without_huge_pages_every_figure_says_so(artifact, results):
-    done = artifact("notebook", "--run", "one", "01", *TINY["01-serial-copy"],
+    done = artifact("notebook", "--run", "one", "01", "huge_page=64K", "primitives=memcpy",
+                    "cache_states=cold/cold", "delays_ns=20", "extent_primitives=memcpy",
+                    "largest_extent=64K", "processes=2", "rounds=2",
                     preexec_fn=without_huge_pages)
     assert done.returncode == 0, done.stderr
     kept, = results.glob("one/notebooks/01-*.json")
     assert "No huge pages were behind" in kept.read_text()
     for figure in results.glob("one/figures/*.svg"):
         assert figure.stat().st_size
+
+
+@needs_two_cpus
+def test_without_the_privilege_for_nice_the_notebook_says_so(artifact, results):
+    def may_not_be_nice():
+        import ctypes
+        import resource
+
+        ctypes.CDLL(None).prctl(24, 23)     # PR_CAPBSET_DROP, CAP_SYS_NICE
+        resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
+    done = artifact("notebook", "--run", "one", "03", *TINY["03-dispatch"],
+                    preexec_fn=may_not_be_nice)
+    assert done.returncode == 0, done.stderr
+    kept, = results.glob("one/notebooks/03-*.json")
+    assert "it needs CAP_SYS_NICE" in kept.read_text() and "2017: bound" not in kept.read_text()
+
+
+def test_two_notebooks_share_the_cells_they_both_ask_for():
+    def load_cells(name):
+        own = {key: value for key, value in notebooks.defaults(name).items() if key != "run"}
+        return {cell.id for cell in notebooks.PLANS[name](**own).experiment("load")}
+    assert load_cells("03-dispatch") == load_cells("05-interference") == load_cells("06-idle-cpus")
+
+
+def in_this_process(monkeypatch, capsys, *arguments):
+    """What the command line does, without the seconds that imports take."""
+    monkeypatch.setattr(sys, "argv", ["artifact", *arguments])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    try:
+        status = __main__.main()
+    except SystemExit as left:
+        status = left.code
+    said = capsys.readouterr()
+    return subprocess.CompletedProcess(arguments, status, said.out, said.err)
 
 
 @pytest.mark.parametrize("argument, message", [
@@ -72,13 +122,14 @@ def test_without_huge_pages_every_figure_says_so(artifact, results):
     ("rounds", "unknown parameter 'rounds'"),
     ("run=../elsewhere", "not a folder name"),
 ])
-def test_wrong_parameter_is_one_line(artifact, argument, message):
-    one_line(artifact("notebook", "01", argument), message)
+def test_wrong_parameter_is_one_line(results, monkeypatch, capsys, argument, message):
+    one_line(in_this_process(monkeypatch, capsys, "notebook", "01", argument), message)
 
 
+@needs_two_cpus
 def test_relative_results_folder_is_one_folder(artifact, results, monkeypatch):
     monkeypatch.setenv("RESULTS", "here")
-    done = artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"])
+    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK])
     assert done.returncode == 0, done.stderr
     assert (results / "here" / "one" / "figures").is_dir()
     assert not (paths.NOTEBOOKS / "here").exists()
@@ -92,16 +143,13 @@ def test_relative_results_folder_is_one_folder(artifact, results, monkeypatch):
     (["reproduce", "--run=recorded/x"], "no such recorded run"),
     (["dance"], "invalid choice: 'dance'"),
 ])
-def test_wrong_command_is_one_line(artifact, command, message):
-    one_line(artifact(*command), message)
+def test_wrong_command_is_one_line(results, monkeypatch, capsys, command, message):
+    one_line(in_this_process(monkeypatch, capsys, *command), message)
 
 
 @pytest.mark.parametrize("parameters, message", [
     ({"repaet": 9}, "unknown parameter 'repaet'"),
     ({"rounds": "9"}, "parameter rounds='9'"),
-    ({"rounds": True}, "parameter rounds=True"),
-    ({"primitives": "memcpy"}, "parameter primitives='memcpy'"),
-    ({"delays_ns": [1.5]}, "parameter delays_ns"),
 ])
 def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameters, message):
     with pytest.raises(papermill.PapermillExecutionError, match="Problem") as caught:
@@ -111,13 +159,14 @@ def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameter
     assert message in caught.value.evalue
 
 
+@needs_two_cpus
 def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results):
-    assert artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"]).returncode == 0
-    for finished in results.glob("one/cells/threads-*.json.gz"):
+    assert artifact("notebook", "--run", "one", QUICK, *TINY[QUICK]).returncode == 0
+    for finished in results.glob("one/cells/concurrent-3-*.json.gz"):
         finished.write_bytes(b"no longer a cell")
     before = sorted(results.glob("one/cells/*"))
-    done = artifact("notebook", "--run", "one", "02", *TINY["02-parallel-copy"])
-    one_line(done, "notebook 02-parallel-copy", "cut off or not a pyperf file", "partial.ipynb")
+    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK])
+    one_line(done, f"notebook {QUICK}", "cut off or not a pyperf file", "partial.ipynb")
     assert sorted(results.glob("one/cells/*")) == before
     assert list(results.glob("one/notebooks/*.partial.ipynb"))
 
@@ -135,13 +184,24 @@ def test_thin_and_in_order(name):
         tree = ast.parse(cell.source)
         assert not [node for node in ast.walk(tree) if isinstance(
             node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While))]
-        assert len(cell.source.splitlines()) <= 12
+        assert len(cell.source.splitlines()) <= 14
     tagged = [c for c in code if "parameters" in c.metadata.get("tags", [])]
     assert tagged == code[:1]
     for node in ast.parse(tagged[0].source).body:
         ast.literal_eval(node.value)        # literals only: nothing derived goes stale
     assert "Who asked" in cells(name)[0].source
     assert any("What this does not show" in c.source for c in cells(name)[-3:])
+
+
+@pytest.mark.parametrize("parameters, message", [
+    ({"rounds": True}, "parameter rounds=True"),
+    ({"primitives": "memcpy"}, "parameter primitives='memcpy'"),
+    ({"delays_ns": [1.5]}, "parameter delays_ns"),
+])
+def test_a_value_of_another_type_is_refused(parameters, message):
+    with pytest.raises(Problem) as caught:
+        notebooks.checked("01-serial-copy", parameters)
+    assert message in str(caught.value)
 
 
 def test_parameters_are_what_the_plan_takes():
