@@ -40,8 +40,8 @@ check: env			## kick the tyres: build, verify, catch planted kernels, say what w
 plan: env			## what reproduce would do: cells, minutes, what is done, what is skipped
 	@$(ARTIFACT) plan --run "$(RUN)"
 
-figures: env			## every figure from recorded data, nothing measured
-	@$(ARTIFACT) figures
+figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
+	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
 notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
 	@$(ARTIFACT) notebook --run "$(RUN)" "$(NB)" $(ARGS)
