@@ -173,11 +173,18 @@ def cpu_per_gib(samples: Samples, arm: str) -> float:
 
 
 def joules_per_gib(samples: Samples, arm: str) -> Estimate:
-    """Energy of the packages beyond that of the same windows without copies."""
+    """Energy of the packages beyond that of the same time without copies."""
+    def watts(each: str) -> np.ndarray:
+        return samples.counts[each]["energy_uj"] / 1e6 / _window_seconds(samples, each)
     gib = np.array([len(copies) for copies in samples.channels[arm]["copy"]]) * \
         work_bytes(arm, folio(samples)) / (1 << 30)
-    extra = samples.counts[arm]["energy_uj"] - samples.counts[plan.ALONE]["energy_uj"]
-    return estimate.interval(extra / 1e6 / gib)
+    return estimate.interval((watts(arm) - watts(plan.ALONE)) * _window_seconds(samples, arm) / gib)
+
+
+def _window_seconds(samples: Samples, arm: str) -> np.ndarray:
+    """How long an arm's windows were together, for each process: longer than
+    asked for where the last copy of one was late."""
+    return np.array([windows.sum() for windows in samples.channels[arm]["window"]])
 
 
 def charged_share(samples: Samples, arm: str) -> float:
@@ -191,29 +198,20 @@ def charged_share(samples: Samples, arm: str) -> float:
 
 def taken_share(samples: Samples, arm: str) -> float:
     """Share of the victim's CPU time alone that it no longer gets."""
-    alone, beside = (np.median(np.concatenate(samples.channels[a]["victim cpu"]))
-                     for a in (plan.ALONE, arm))
+    alone, beside = (np.concatenate(samples.channels[each]["victim cpu"]).sum()
+                     / _window_seconds(samples, each).sum() for each in (plan.ALONE, arm))
     return float(1 - beside / alone)
 
 
 def copies_per_second(samples: Samples, arm: str) -> float:
     """What the migrator achieved beside the victim, of the rate asked for: a
     copy that waits long for its workers makes the next ones late."""
-    return 1 / float(np.median([_period(samples, arm, nth)
-                                for nth in range(samples.cell.processes)]))
-
-
-def _period(samples: Samples, arm: str, nth: int) -> float:
-    """Mean seconds from copy to copy in one process."""
-    asked = 1 / int(samples.cell.option("rate"))
-    copies = samples.channels[arm]["copy"][nth]
-    return float(np.mean(np.ceil(copies / asked) * asked))
+    return sum(map(len, samples.channels[arm]["copy"])) / _window_seconds(samples, arm).sum()
 
 
 def switches_per_second(samples: Samples, arm: str) -> float:
     """Involuntary context switches of the victim."""
-    windows = samples.seconds[arm].size * int(samples.cell.option("window")) / 1e3
-    return float(samples.counts[arm]["victim_switches"].sum() / windows)
+    return float(samples.counts[arm]["victim_switches"].sum() / _window_seconds(samples, arm).sum())
 
 
 def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[Estimate, str]:
@@ -258,8 +256,9 @@ def load_percent(samples: Samples) -> int:
 
 
 def scan_ns(samples: Samples, how: str) -> dict[int, float]:
-    """CPUs looked at to the median time of one look at all of them, in ns."""
-    found = {int(f["primitive"]): 1e9 * float(np.median(samples.seconds[v])) / _looks(how)
+    """CPUs looked at to the median time of one look at all of them, in ns; what
+    counts as a scan's bytes are its looks."""
+    found = {int(f["primitive"]): 1e9 * float(np.median(samples.seconds[v])) / samples.bytes[v]
              for v in samples.cell.variants if (f := plan.fields(v))["rule"] == how}
     return dict(sorted(found.items()))
 
@@ -267,13 +266,9 @@ def scan_ns(samples: Samples, how: str) -> dict[int, float]:
 def ns_per_cpu(samples: Samples, how: str) -> Estimate:
     """What one more CPU adds to a look: from the fewest to the most."""
     counts = list(scan_ns(samples, how))
-    few, most = (np.median(samples.seconds[f"scan:{how}:{n}"], axis=1)
-                 for n in (counts[0], counts[-1]))
-    return estimate.interval((most - few) * 1e9 / _looks(how) / (counts[-1] - counts[0]))
-
-
-def _looks(how: str) -> int:
-    return plan.HOT_LOOKS if how == "hot" else 1
+    few, most = (1e9 * np.median(samples.seconds[arm], axis=1) / samples.bytes[arm]
+                 for arm in (f"scan:{how}:{counts[0]}", f"scan:{how}:{counts[-1]}"))
+    return estimate.interval((most - few) / (counts[-1] - counts[0]))
 
 
 def stale_share(samples: Samples, arm: str) -> Estimate | None:

@@ -16,12 +16,12 @@
 #include "samples.h"
 
 const char *const channel_names[CHANNELS] = {
-	[CHANNEL_COPY] = "copy", [CHANNEL_WAKEUP] = "wakeup",
-	[CHANNEL_VICTIM_CPU] = "victim cpu", [CHANNEL_LATENCY] = "latency",
-	[CHANNEL_PASS] = "pass", [CHANNEL_ALLOCATED] = "allocated",
-	[CHANNEL_QUEUED] = "queued", [CHANNEL_FIRST_START] = "first start",
-	[CHANNEL_LAST_START] = "last start", [CHANNEL_LAST_END] = "last end",
-	[CHANNEL_JOINED] = "joined",
+	[CHANNEL_WINDOW] = "window", [CHANNEL_COPY] = "copy",
+	[CHANNEL_WAKEUP] = "wakeup", [CHANNEL_VICTIM_CPU] = "victim cpu",
+	[CHANNEL_LATENCY] = "latency", [CHANNEL_PASS] = "pass",
+	[CHANNEL_ALLOCATED] = "allocated", [CHANNEL_QUEUED] = "queued",
+	[CHANNEL_FIRST_START] = "first start", [CHANNEL_LAST_START] = "last start",
+	[CHANNEL_LAST_END] = "last end", [CHANNEL_JOINED] = "joined",
 	[CHANNEL_WAIT] = "wait",
 };
 
@@ -192,6 +192,12 @@ static void copy_once(struct bench *b, const struct variant *v, int wait)
 		workers_rest(w, &v->team);
 }
 
+int copies_bytes(const struct variant *v)
+{
+	return v->strategy != STRATEGY_ALONE && v->strategy != STRATEGY_SCAN &&
+	       strcmp(v->primitive->name, "empty");
+}
+
 const char *bench_verify(struct bench *b, const struct arm *arm)
 {
 	const struct variant *v = &arm->v;
@@ -199,9 +205,8 @@ const char *bench_verify(struct bench *b, const struct arm *arm)
 	struct ranges r;
 	const char *wrong;
 
-	if (v->strategy == STRATEGY_ALONE || v->strategy == STRATEGY_SCAN ||
-	    !strcmp(v->primitive->name, "empty"))
-		return NULL;	/* no copy */
+	if (!copies_bytes(v))
+		return NULL;
 	r = last_folios(b, v, copies_of(v) * v->folios);
 	for (unsigned int i = 0; i < r.count; i++)
 		spoil(&b->dst, r.start + i * r.stride, r.bytes);
@@ -267,7 +272,7 @@ static const char *create_workers(struct bench *b)
 				need, (enum priority)priority, unbound,
 				b->cell.cpus, b->cell.cpu_count);
 			if (!b->workers[priority][unbound])
-				return "cannot make threads: see ulimit -u";
+				return "cannot make threads: see ulimit -u and -v";
 		}
 	return NULL;
 }
@@ -282,7 +287,7 @@ static const char *create_migrators(struct bench *b)
 	if (most == 1)
 		return NULL;
 	b->migrators = migrators_create(most, b->cell.cpus, b->cell.cpu_count);
-	return b->migrators ? NULL : "cannot make threads: see ulimit -u";
+	return b->migrators ? NULL : "cannot make threads: see ulimit -u and -v";
 }
 
 static double load_ns(size_t bytes)
@@ -333,7 +338,7 @@ static const char *create_victims(struct bench *b)
 	b->load = load_start(b->cell.load_percent, b->cell.cpus,
 			     b->cell.cpu_count);
 	return b->cell.load_percent && !b->load ?
-		"cannot make threads: see ulimit -u" : NULL;
+		"cannot make threads: see ulimit -u and -v" : NULL;
 }
 
 static unsigned int threads_now(void)
@@ -443,15 +448,18 @@ static int by_value(const void *a, const void *b)
 
 double median_ns(const uint64_t *samples, size_t count)
 {
-	uint64_t *sorted = malloc((count + 1) * sizeof(*sorted));
+	uint64_t *sorted;
 	double middle;
 
+	if (!count)
+		return 0;
+	sorted = malloc(count * sizeof(*sorted));
 	if (!sorted)
 		abort();
 	memcpy(sorted, samples, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(sorted[0]), by_value);
-	middle = count ? ((double)sorted[(count - 1) / 2] +
-			  (double)sorted[count / 2]) / 2 : 0;
+	middle = ((double)sorted[(count - 1) / 2] +
+		  (double)sorted[count / 2]) / 2;
 	free(sorted);
 	return middle;
 }

@@ -32,7 +32,8 @@ struct cell {
 
 /* Beside the one sample of a round: any number of values, in ns. */
 enum channel {
-	CHANNEL_COPY,		/* copies within a victim's window */
+	CHANNEL_WINDOW,		/* how long a victim's window really was */
+	CHANNEL_COPY,		/* copies within it */
 	CHANNEL_WAKEUP,		/* lateness of a timer victim */
 	CHANNEL_VICTIM_CPU,	/* time the victim ran in a window */
 	CHANNEL_LATENCY,	/* of each migrator's copies */
@@ -73,6 +74,7 @@ struct arm {
 	uint64_t *caller_cpu_ns;	/* of all migrators */
 	uint64_t *worker_cpu_ns;	/* of all workers, parallel only */
 	double delay_achieved_ns;
+	uint64_t due_ns;	/* into the next window: its first copy */
 	struct values channel[CHANNELS];
 	int64_t fact[FACTS];	/* -1: does not apply */
 };
@@ -95,6 +97,7 @@ struct bench {
 /* Each returns NULL, or what went wrong in one line. */
 const char *bench_open(struct bench *b);
 const char *bench_verify(struct bench *b, const struct arm *arm);
+int copies_bytes(const struct variant *v);
 const char *bench_run(struct bench *b);
 const char *bench_close(struct bench *b);
 

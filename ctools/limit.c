@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A CPU limit for the caller alone: who is charged for what workers do? */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,17 +9,20 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "limit.h"
 
-#define PERIOD_US	10000	/* short, so that one copy of many spans some */
+#define PERIOD_US	5000	/* short, so that one copy of many spans many */
 #define LEAST_QUOTA_US	1000	/* that the kernel takes */
 
 static struct {
 	char base[1100], own[1200];
 	int version;
 	int enabled_cpu;	/* in base, for its children: version 2 */
+	pid_t janitor;
+	int alive;		/* what the janitor sees end */
 } group;
 
 static int write_text(const char *folder, const char *name, const char *text)
@@ -95,15 +99,26 @@ static int find_base(void)
 	return group.version;
 }
 
+/* Another pagecopy's, that came while ours had the controller switched on. */
+static int others_are_there(void)
+{
+	DIR *base = opendir(group.base);
+	struct dirent *entry;
+	int found = 0;
+
+	while (base && !found && (entry = readdir(base)))
+		found = !strncmp(entry->d_name, "pagecopy-", 9);
+	if (base)
+		closedir(base);
+	return found;
+}
+
 static void remove_group(void)
 {
 	/* Whoever was inside may need a moment to be gone. */
-	for (int i = 0; i < 1000; i++) {
-		if (!rmdir(group.own) || errno == ENOENT)
-			break;
+	for (int i = 0; i < 1000 && rmdir(group.own) && errno != ENOENT; i++)
 		usleep(1000);
-	}
-	if (group.enabled_cpu)
+	if (group.enabled_cpu && !others_are_there())
 		write_text(group.base, "cgroup.subtree_control", "-cpu");
 }
 
@@ -118,8 +133,12 @@ static int start_janitor(void)
 
 	if (pipe2(fd, O_CLOEXEC))
 		return -1;
-	switch (fork()) {
+	group.alive = fd[1];
+	group.janitor = fork();
+	switch (group.janitor) {
 	case -1:
+		close(fd[0]);
+		close(fd[1]);
 		return -1;
 	case 0:
 		setsid();
@@ -132,7 +151,7 @@ static int start_janitor(void)
 		_exit(0);
 	}
 	close(fd[0]);
-	return 0;	/* fd[1] stays open until the end */
+	return 0;
 }
 
 static int limit_version_1(const char *quota, const char *period,
@@ -189,7 +208,8 @@ const char *limit_begin(unsigned int percent)
 	if (!failed)
 		return NULL;
 	snprintf(message, sizeof(message), "cgroups (version %d) cannot be "
-		 "made here: %s", group.version, strerror(errno));
+		 "made here: %s: run as root, or without --limit",
+		 group.version, strerror(errno));
 	limit_end();
 	return message;
 }
@@ -203,6 +223,8 @@ void limit_end(void)
 	snprintf(tid, sizeof(tid), "%ld", syscall(SYS_gettid));
 	write_text(group.base, group.version == 1 ? "tasks" : "cgroup.threads",
 		   tid);
-	remove_group();
+	/* The janitor does the rest, as it would had we been killed. */
+	close(group.alive);
+	waitpid(group.janitor, NULL, 0);
 	group.version = 0;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "samples.h"
 
 #define VERSION		"1.0"
 
@@ -199,9 +200,11 @@ static void json_samples(const char *key, const uint64_t *samples,
 	json_values(key, samples, count, 1);
 }
 
-/* That a sample is the time of. */
+/* That a sample is the time of; of a scan, how many looks. */
 static size_t bytes_of(const struct variant *v)
 {
+	if (v->strategy == STRATEGY_SCAN)
+		return (size_t)scan_looks(v);
 	return v->bytes * v->folios * copies_of(v);
 }
 
@@ -407,7 +410,9 @@ static void print_line(const struct bench *b, const char *reports,
 	qsort(ns, processes, sizeof(ns[0]), by_double);
 	qsort(copy, processes, sizeof(copy[0]), by_double);
 
-	printf("%s\n  %11.1f us", v->name, ns[processes / 2] / 1e3);
+	printf("%s\n  %11.*f us", v->name, v->strategy == STRATEGY_SCAN ? 3 : 1,
+	       ns[processes / 2] / 1e3 /
+	       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
 	if (copies && v->observe != OBSERVE_STRETCH)
 		printf("  %7.2f GB/s", (double)bytes_of(v) / ns[processes / 2]);
 	if (v->observe != OBSERVE_STRETCH)
@@ -492,7 +497,9 @@ static void measure_once(struct bench *b, enum output output,
 	verify_all(b, output);
 	if (output == OUTPUT_VERIFY) {
 		for (unsigned int i = 0; i < b->count; i++)
-			printf("%s: every byte right\n", b->arms[i].v.name);
+			printf("%s: %s\n", b->arms[i].v.name,
+			       copies_bytes(&b->arms[i].v) ?
+			       "every byte right" : "nothing to copy");
 	} else {
 		must(bench_run(b));
 		if (output == OUTPUT_JSON)
@@ -564,6 +571,7 @@ static void measure(struct bench *b, const struct options *o)
 	}
 	if (o->output == OUTPUT_TEXT)
 		print_text(b, reports, o->processes);
+	finish_output();
 	free(reports);
 }
 
@@ -795,6 +803,14 @@ static void check_cell(const struct cell *c)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
 	if (c->victim && c->recover)
 		die("give --victim or --recover, not both");
+	if (c->victim && (uint64_t)c->rate * c->window_ms < 1000)
+		die("--rate=%u: not one copy in a --window=%u", c->rate,
+		    c->window_ms);
+	if (c->energy && !c->victim)
+		die("--energy is read around the windows of a --victim");
+	if (c->energy && !energy_readable(c->energy))
+		die("--energy=%s: give files that can be read, 16 at the most",
+		    c->energy);
 }
 
 static void check_variant(const struct options *o, const struct variant *v)
@@ -816,8 +832,13 @@ static void check_variant(const struct options *o, const struct variant *v)
 	    !priority_allowed(PRIORITY_HIGH))
 		die("%s: cannot run here: nice -20 needs CAP_SYS_NICE or "
 		    "ulimit -e 40", v->name);
-	if (c->victim && v->migrators > 1)
-		die("%s: migrators= and --victim do not go together", v->name);
+	if ((c->victim || c->recover) && v->migrators > 1)
+		die("%s: migrators= goes neither with --victim nor with "
+		    "--recover", v->name);
+	if (v->strategy == STRATEGY_SCAN &&
+	    (c->victim || c->recover || c->limit_percent))
+		die("%s: a scan goes with no --victim, --recover or --limit",
+		    v->name);
 	if (v->strategy == STRATEGY_ALONE && !c->victim && !c->recover &&
 	    o->output != OUTPUT_VERIFY)
 		die("%s: nothing to time without --victim or --recover",
@@ -836,6 +857,10 @@ static void check_pools(struct bench *b)
 		const struct variant *v = &b->arms[i].v;
 
 		size_t need = (size_t)v->folios * copies_of(v);
+
+		if ((v->strategy == STRATEGY_SCAN) !=
+		    (b->arms[0].v.strategy == STRATEGY_SCAN))
+			die("%s: a scan is compared with scans only", v->name);
 
 		if (need > c->pairs && asked)
 			die("%s: more folios than --pairs=%zu", v->name,

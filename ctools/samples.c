@@ -162,8 +162,6 @@ struct sample take_crowd(struct bench *b, struct arm *arm)
 	return sample;
 }
 
-#define HOT_LOOKS	64	/* in a sample, for a clock that ticks slowly */
-
 /* Every CPU's line, written by the first worker before the caller looks. */
 static void write_lines(void *cpus, unsigned int part)
 {
@@ -187,7 +185,7 @@ struct sample take_scan(struct bench *b, struct arm *arm)
 	else
 		idle_scan(v->scan_cpus);
 	start = now_ns();
-	for (int look = 0; look < (v->scan_written ? 1 : HOT_LOOKS); look++)
+	for (int look = 0; look < scan_looks(v); look++)
 		idle_scan(v->scan_cpus);
 	sample.ns = now_ns() - start;
 	sample.ns += !sample.ns;

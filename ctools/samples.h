@@ -15,6 +15,7 @@ struct sample take_scan(struct bench *b, struct arm *arm);
 /* In windows.c: the time is somebody else's. */
 struct sample take_window(struct bench *b, struct arm *arm);
 struct sample take_recovery(struct bench *b, struct arm *arm);
+int energy_readable(const char *files);
 
 /* What they are made of. */
 struct span next_span(struct bench *b, const struct variant *v);

@@ -139,27 +139,28 @@ static const char *parse_chunk(struct variant *v, const char *value)
 }
 
 static const char *count_or(const char *message, const char *value,
-			    unsigned int *count)
+			    unsigned int *count, unsigned int most)
 {
-	return parse_count(value, count) ? complain(message, value) : NULL;
+	return parse_count(value, count) || *count > most ?
+		complain(message, value) : NULL;
 }
 
 static const char *parse_folios(struct variant *v, const char *value)
 {
-	return count_or("folios=%s: give a count of 1 or more", value,
-			&v->folios);
+	return count_or("folios=%s: give 1 to 1048576", value, &v->folios,
+			1 << 20);
 }
 
 static const char *parse_migrators(struct variant *v, const char *value)
 {
-	return count_or("migrators=%s: give a count of 1 or more", value,
-			&v->migrators);
+	return count_or("migrators=%s: give 1 to 1024", value,
+			&v->migrators, 1024);
 }
 
 static const char *parse_threads(struct variant *v, const char *value)
 {
-	return count_or("threads=%s: give a count of 1 or more", value,
-			&v->team.threads);
+	return count_or("threads=%s: give 1 to 4096", value,
+			&v->team.threads, 4096);
 }
 
 static const char *parse_observe(struct variant *v, const char *value)
@@ -380,8 +381,11 @@ static const char *check_together(const struct variant *v)
 	if (v->defects & DEFECT_TAIL &&
 	    (strcmp(v->primitive->name, "memcpy") || v->chunk || v->extent))
 		return "defect=tail is for memcpy in bulk: parts of odd length";
-	if (v->defects & DEFECT_EARLY && !v->rule_2017)
-		return "defect=early is for model=2017";
+	if (v->defects & DEFECT_EARLY &&
+	    (!v->rule_2017 || team->dispatch != DISPATCH_WAKE))
+		return "defect=early is for model=2017 and dispatch=wake";
+	if (v->pick_idle && (team->unbound || team->caller == CALLER_RECLAIMS))
+		return "pick=idle is for bound workers that keep their work";
 	if (v->defects & DEFECT_ZERO && v->scan_cpus < 2)
 		return "divides by zero on one CPU, as it was posted";
 	if (v->rule_2017 && v->pick_idle)

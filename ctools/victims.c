@@ -265,7 +265,7 @@ struct victim *victim_start(enum victim_kind kind, int cpu, const char **wrong)
 	v->kind = kind;
 	*wrong = prepare(v);
 	if (!*wrong && start_on(&v->thread, cpu, victim_main, v))
-		*wrong = "cannot make a thread for the victim: see ulimit -u";
+		*wrong = "cannot make a thread for the victim: see ulimit -u and -v";
 	if (*wrong) {
 		ring_destroy(v->ring);
 		free(v->late);

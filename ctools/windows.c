@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "samples.h"
@@ -34,6 +35,21 @@ struct energy {
 	uint64_t uj[COUNTERS], range[COUNTERS];	/* range 0: not known */
 };
 
+/* Whether all of them can be read, and are not too many. */
+int energy_readable(const char *files)
+{
+	char copy[1024], *rest = copy, *path;
+	int count = 0;
+
+	if (strlen(files) >= sizeof(copy))
+		return 0;
+	strcpy(copy, files);
+	while ((path = strsep(&rest, ",")))
+		if (++count > COUNTERS || access(path, R_OK))
+			return 0;
+	return 1;
+}
+
 static uint64_t read_number(const char *path)
 {
 	unsigned long long value = 0;
@@ -51,7 +67,7 @@ static struct energy read_energy(const char *files)
 	struct energy energy = {};
 	char copy[1024], *rest = copy, *path;
 
-	if (!files || strlen(files) >= sizeof(copy))
+	if (!files)
 		return energy;
 	strcpy(copy, files);
 	for (int i = 0; i < COUNTERS && (path = strsep(&rest, ",")); i++) {
@@ -77,11 +93,15 @@ static uint64_t energy_since(const struct energy *before, const char *files)
 	return sum;
 }
 
-/* Copies at a steady rate; those that came too late are not made up for. */
+/*
+ * Copies at a steady rate, from window to window; those that came too late are
+ * not made up for.
+ */
 static void migrate_until(struct bench *b, struct arm *arm, uint64_t start,
 			  uint64_t end)
 {
-	uint64_t period = 1000000000u / b->cell.rate, next = start;
+	uint64_t period = 1000000000u / b->cell.rate;
+	uint64_t next = start + arm->due_ns;
 	struct workers *w = team_workers(b, &arm->v);
 
 	while (next < end) {
@@ -98,14 +118,7 @@ static void migrate_until(struct bench *b, struct arm *arm, uint64_t start,
 		if (next < after)
 			next += (after - next + period - 1) / period * period;
 	}
-}
-
-/* A window is longer where its last copy was late: all as if it were not. */
-static uint64_t per_window(const struct bench *b, uint64_t count,
-			   uint64_t took_ns)
-{
-	return (uint64_t)((double)count * b->cell.window_ms * 1e6 /
-			  (double)took_ns);
+	arm->due_ns = (next - end) % period;
 }
 
 static void add_victim(struct bench *b, struct arm *arm,
@@ -114,10 +127,10 @@ static void add_victim(struct bench *b, struct arm *arm,
 {
 	for (size_t i = before->wakeups; i < after->wakeups; i++)
 		add_value(arm, CHANNEL_WAKEUP, victim_lateness(b->victim, i));
-	add_value(arm, CHANNEL_VICTIM_CPU,
-		  per_window(b, after->cpu_ns - before->cpu_ns, took_ns));
-	add_fact(arm, FACT_SWITCHES,
-		 per_window(b, after->switches - before->switches, took_ns));
+	/* A window is longer where its last copy was late. */
+	add_value(arm, CHANNEL_WINDOW, took_ns);
+	add_value(arm, CHANNEL_VICTIM_CPU, after->cpu_ns - before->cpu_ns);
+	add_fact(arm, FACT_SWITCHES, after->switches - before->switches);
 }
 
 /* The middle of how late a window's wake-ups came. */
@@ -154,8 +167,7 @@ struct sample take_window(struct bench *b, struct arm *arm)
 	end_sample(v, w, &sample);
 	if (b->cell.energy)
 		add_fact(arm, FACT_ENERGY,
-			 per_window(b, energy_since(&energy, b->cell.energy),
-				    end - start));
+			 energy_since(&energy, b->cell.energy));
 	add_victim(b, arm, &before, &after, end - start);
 	units = after.units - before.units;
 	sample.ns = b->cell.victim == VICTIM_TIMER ?
@@ -168,21 +180,20 @@ struct sample take_window(struct bench *b, struct arm *arm)
 struct sample take_recovery(struct bench *b, struct arm *arm)
 {
 	const struct variant *v = &arm->v;
-	struct workers *w = team_workers(b, v);
 	size_t lines = ring_lines(b->ring);
 	struct sample sample = {};
 	struct observed unused;
+	struct workers *w;
 	uint64_t before, after;
 
 	ring_walk(b->ring, 2 * lines);
-	sample.caller_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w = begin_sample(b, v, &sample);
 	if (v->strategy != STRATEGY_ALONE) {
 		struct span span = next_span(b, v);
 
 		copy_span(v, w, 0, &span, &unused);
 	}
-	sample.caller_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) -
-			       sample.caller_cpu_ns;
+	end_sample(v, w, &sample);
 	before = now_ns();
 	for (int pass = 0; pass < PASSES; pass++) {
 		ring_walk(b->ring, lines);

@@ -397,8 +397,10 @@ static void run_spawned(struct workers *w, const struct team *team,
 {
 	const struct call *call = &running->call;
 	unsigned int first = first_helper(team), made = call->parts;
-	struct spawned threads[call->parts];
+	struct spawned *threads = calloc(call->parts, sizeof(*threads));
 
+	if (!threads)
+		abort();	/* some bytes a thread */
 	/* Downwards: part 0 may share the caller's CPU and take it over. */
 	while (made > first) {
 		struct spawned *next = &threads[made - 1];
@@ -420,6 +422,7 @@ static void run_spawned(struct workers *w, const struct team *team,
 		do_work(&running->work[0]);
 	for (unsigned int i = made; i < call->parts; i++)
 		pthread_join(threads[i].thread, NULL);
+	free(threads);
 }
 
 /* What no worker has begun is done here; the last queued first. */

@@ -227,7 +227,7 @@ def energy_of(tmp_path, readings, span):
     os.mkfifo(counter)
     rounds = len(readings) // 2 - 1         # the first pair is the unmeasured round's
     running = subprocess.Popen(
-        [ctools.PAGECOPY, "--json", "--processes=1", *SMALL, "--victim=timer", "--window=200",
+        [ctools.PAGECOPY, "--json", "--processes=1", *SMALL, "--victim=timer", "--window=5",
          f"--rounds={rounds}", f"--energy={counter}", "alone:bulk:empty"],
         stdout=subprocess.PIPE, text=True)
 
@@ -245,13 +245,12 @@ def energy_of(tmp_path, readings, span):
 
 def test_energy_is_read_around_each_window(pagecopy, tmp_path):
     found = energy_of(tmp_path, [7, 9, 1_000, 51_000, 90_000, 140_000], span=1 << 32)
-    # A window that took a little longer counts for as much of it as was asked for.
-    assert 0.5 * 100_000 < found <= 100_000
+    assert found == 100_000
 
 
 def test_an_energy_counter_that_begins_again_loses_nothing(pagecopy, tmp_path):
     found = energy_of(tmp_path, [7, 9, 200_000, 38_000, 90_000, 140_000], span=212_000)
-    assert 0.5 * 100_000 < found <= 100_000
+    assert found == 100_000
 
 
 @in_one_of_three_looks
@@ -265,7 +264,8 @@ def test_a_limited_caller_is_slower_but_its_workers_are_not(pagecopy):
         pytest.skip(said[0])
     limited = arms(pagecopy, *options, "--limit=10", serial, team)
     assert sum(limited[serial]["ns"]) > 2 * sum(limited[team]["ns"])
-    assert no_groups()
+    # Its janitor is waited for, so nothing has to be waited for here.
+    assert not glob.glob("/sys/fs/cgroup/**/pagecopy-*", recursive=True)
 
 
 def no_groups():
@@ -323,13 +323,16 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program):
     for options in (("--load=150", "--pause=50", *team, *crowds),
                     ("--victim=timer", "--window=5", "alone:bulk:empty", team[1]),
                     ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
-                    ("--recover=l2", "alone:bulk:empty", team[4])):
-        status, _, said = pagecopy("--json", *SMALL, "--processes=1", "--rounds=3", *options,
-                                   program=built)
-        assert (status, said) == (0, [])
+                    ("--recover=l2", "alone:bulk:empty", team[4],
+                     "parallel:bulk:memcpy:threads=2:dispatch=spin")):
+        # As text it is summed up here as well; by the slow one of the two not again.
+        for form in (["--json"], []) if program == "pagecopy-asan" else (["--json"],):
+            status, _, said = pagecopy(*form, *SMALL, "--processes=1", "--rounds=3", *options,
+                                       program=built)
+            assert (status, said) == (0, [])
     if len(CPUS) > 1:
-        status, _, said = pagecopy(
-            "--json", "--huge=64K", "--pairs=64", "--backing=auto", "--processes=1", "--rounds=3",
-            "parallel:bulk:memcpy:model=2017:priority=normal:folios=16:defect=early",
-            "scan:written:8", program=built)
-        assert status == 0 and all("wrong copy" in line for line in said)
+        for variant in ("parallel:bulk:memcpy:model=2017:priority=normal:folios=16:defect=early",
+                        "scan:written:8"):
+            status, _, said = pagecopy("--json", "--huge=64K", "--pairs=64", "--backing=auto",
+                                       "--processes=1", "--rounds=3", variant, program=built)
+            assert status == 0 and all("wrong copy" in line for line in said)
