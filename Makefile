@@ -11,6 +11,7 @@ PY ?= $(VENV)/bin/python
 
 RUN ?= this-machine
 NB ?= 01-serial-copy
+KERNEL ?=
 ARGS ?=
 REPEATS ?= 100
 export RESULTS ?= $(ROOT)/results
@@ -29,7 +30,7 @@ ARTIFACT = cd "$(ROOT)" && "$(PY)" -m artifact
 .DEFAULT_GOAL := help
 
 help:				## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' "$(ROOT)/Makefile" | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$(ROOT)/Makefile" | expand -t 14
 
 reproduce: env			## measure everything, draw everything, write report.html (RUN=name)
 	@$(ARTIFACT) reproduce --run "$(RUN)"
@@ -45,6 +46,9 @@ figures: env			## every figure from recorded data, nothing measured (RUN=name: o
 
 notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
 	@$(ARTIFACT) notebook --run "$(RUN)" "$(NB)" $(ARGS)
+
+kernel-lab: env			## real kernels in a virtual machine; their answers join the run (KERNEL=vmlinuz)
+	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")
 
 lab: env			## JupyterLab on 127.0.0.1, with a token
 	@cd "$(ROOT)/notebooks" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
@@ -89,4 +93,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures notebook lab aa agree test clean distclean env
+.PHONY: help reproduce check plan figures notebook kernel-lab lab aa agree test clean distclean env

@@ -64,6 +64,7 @@ def figures(arguments) -> None:
 def plan(arguments) -> None:
     """Say what 'reproduce' would do: cells, minutes, done, skipped."""
     from artifact import measure, notebooks
+    from artifact.plan import Cell
 
     run = _own(arguments.run)
     total = 0.0
@@ -76,9 +77,11 @@ def plan(arguments) -> None:
         cells |= {cell.id: cell for cell in found.cells}
     for cell in cells.values():
         done = measure.processes_done(run, cell)
-        minutes = (cell.processes - done) * cell.seconds / 60
+        arms, processes = (len(cell.arms), cell.processes) if isinstance(cell, Cell) else \
+            ("", cell.boots)
+        minutes = (processes - done) * cell.seconds / 60
         total += minutes
-        say(f"{cell.id:42} {len(cell.arms):>4} {cell.processes:>9} {done:>5} {minutes:>12.1f}")
+        say(f"{cell.id:42} {arms:>4} {processes:>9} {done:>5} {minutes:>12.1f}")
     say(f"about {total:.0f} minutes of measuring are left, by a guess that the run itself corrects")
     for what, why in skipped:
         say(f"skipped here: {what}: {why}")
@@ -93,6 +96,37 @@ def notebook(arguments) -> None:
     run = paths.run(parameters["run"])
     measure.measure(run, list(notebooks.planned(name, run, parameters).cells), say)
     say(f"rendered: {paths.shown(notebooks.execute(name, parameters))}")
+
+
+def kernel_lab(arguments) -> int:
+    """Boot real kernels in a virtual machine and bring back what they answer."""
+    from artifact import kernels, lab, measure, notebooks
+    from artifact.plan import KernelCell
+
+    if (why := kernels.lacking()):
+        raise Problem("no virtual machine", why, "then run it again")
+    run, named = _own(arguments.run), arguments.kernel
+    chosen = [kernels.find(name) for name in kernels.USUAL] if not named else \
+        [kernels.adopt(named) if "/" in named else kernels.find(named)]
+    for kernel in chosen:
+        kernels.fetch(kernel, say)
+    cells: dict[str, KernelCell] = {}
+    for notebook_name in ("07-page-migration", "08-in-kernel"):
+        own = notebooks.defaults(notebook_name)
+        names = [k.name for k in chosen if named or k.name in own["lab_kernels"]]
+        found = notebooks.planned(notebook_name, run, {**own, "lab_kernels": names})
+        cells |= {cell.id: cell for cell in found.cells
+                  if isinstance(cell, KernelCell) and cell.kernel != "host"}
+    with measure.alone(run):
+        difference = lab.measure(run, list(cells.values()), say)
+    for line in lab.summary(run, list(cells.values())):
+        say(line)
+    say("\n'make reproduce' draws it in notebooks 07 and 08" if not named else
+        f"\nto draw it: make notebook NB=08 ARGS=lab_kernels={chosen[0].name}")
+    if difference and not kernels.has_kvm():
+        say("the boots do not agree: the counts of this QEMU do not repeat")
+        return 1
+    return 0
 
 
 def check(arguments) -> None:
@@ -193,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(function) -> argparse.ArgumentParser:
-        command = commands.add_parser(function.__name__, help=function.__doc__,
+        command = commands.add_parser(function.__name__.replace("_", "-"), help=function.__doc__,
                                       description=function.__doc__)
         command.set_defaults(command=function)
         return command
@@ -205,6 +239,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", default=paths.DEFAULT_RUN)
     command.add_argument("notebook")
     command.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
+    command = add(kernel_lab)
+    command.add_argument("--run", default=paths.DEFAULT_RUN)
+    command.add_argument("--kernel", default="", metavar="VMLINUZ")
     add(check)
     command = add(aa)
     command.add_argument("--repeats", type=_count, default=100)

@@ -5,9 +5,9 @@ import dataclasses
 
 import numpy as np
 
-from artifact import ctools, drawing, estimate, figures, harm, harm_figures, plan
+from artifact import ctools, drawing, estimate, figures, harm, harm_figures, in_kernel, plan
 from artifact.estimate import Estimate
-from artifact.load import Samples
+from artifact.load import KernelSamples, Samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +186,62 @@ def idle_cpus(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
                 f"{_break_even_cpus(min(cells['load'], key=harm.load_percent), written)} With that look, "
                 f"{'; '.join(phrases)}.")
     return Answer(_with_warnings(sentence, cells), headlines)
+
+
+def page_migration(cells: dict[str, list], parameters: dict) -> Answer:
+    """From the samples of 07-page-migration, by experiment."""
+    headlines, phrases = {}, []
+    for moves in cells["moves"]:
+        if moves.cell.unit == "ns":
+            base, huge = (in_kernel.gbps(moves, f"{row}:there") for row in ("base:512", "huge:1"))
+            phrases.append(f"In {_where(moves)} move_pages(2) moves 512 base pages at {base:.2f} "
+                           f"and one huge page at {huge:.2f} GB/s")
+            continue
+        ladder = _of_kernel(cells["ladder"], moves)
+        base, huge = (in_kernel.bookkeeping(moves, ladder, f"{row}:there")
+                      for row in ("base:512", "huge:1"))
+        headlines[f"bookkeeping of 512 base pages over a huge page's, {moves.cell.kernel}, "
+                  "instructions"] = Estimate(*[base / huge] * 3)
+        phrases.append(f"In {_where(moves)} a base page costs {base:,.0f} instructions of "
+                       f"bookkeeping, one that is part of a huge page {huge:,.0f}: {base / huge:.0f} "
+                       "times as many")
+    for live in cells.get("live", []):
+        bulk, team = (in_kernel.step_cost(live, row, step) for row, step in
+                      (("huge:1", "bulk"), ("base:512", "highpri:2")))
+        unit = "instructions" if live.cell.unit == "instructions" else "ns"
+        phrases.append(f"with the bulk copy in place of its own loop that kernel moves a huge page "
+                       f"with {abs(bulk):,.0f} {unit} {'fewer' if bulk < 0 else 'more'}, and with "
+                       f"two workers of system_highpri_wq each base page costs {team:,.0f} more")
+    return Answer("; ".join(phrases) + "." + _not_time([*cells["moves"]]), headlines)
+
+
+def in_kernels(cells: dict[str, list], parameters: dict) -> Answer:
+    """From the samples of 08-in-kernel, by experiment."""
+    headlines, phrases = {}, []
+    for ladder in cells["ladder"]:
+        atomic, local = (in_kernel.cost(ladder, f"cost:kmap_{era}") for era in ("atomic", "local"))
+        unit = "instructions" if ladder.cell.unit == "instructions" else "ns"
+        phrases.append(f"{atomic:.0f} and {local:.0f} {unit} in {_where(ladder)}")
+        if unit == "instructions":
+            headlines[f"mapping both pages as in 2017, {ladder.cell.kernel}, instructions"] = \
+                Estimate(*[atomic] * 3)
+    return Answer("To map both pages of a copy, as in 2017 and as in 2026, costs "
+                  + "; ".join(phrases) + "." + _not_time(cells["ladder"]), headlines)
+
+
+def _where(samples: KernelSamples) -> str:
+    place = "this machine's kernel" if samples.cell.kernel == "host" else \
+        f"the virtual machine's {samples.cell.kernel} kernel"
+    return f"{place} ({samples.facts[0]['kernel']})"
+
+
+def _of_kernel(cells: list[KernelSamples], like: KernelSamples) -> KernelSamples:
+    return next(samples for samples in cells if samples.cell.kernel == like.cell.kernel)
+
+
+def _not_time(cells: list[KernelSamples]) -> str:
+    return " Instructions are counted and say nothing about how fast bytes move." if any(
+        samples.cell.unit == "instructions" for samples in cells) else ""
 
 
 def _break_even_cpus(samples: Samples, per_cpu: Estimate) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pyperf
 
 from artifact import paths
-from artifact.plan import Cell
+from artifact.plan import Cell, KernelCell
 from artifact.problem import Problem, one_line
 from artifact.worker import CALLER_CPU, COUNTS, WORKERS_CPU
 
@@ -40,23 +40,50 @@ class Samples:
         return min(facts["huge_share"] for facts in self.facts)
 
 
-def cell_file(run: paths.Run, cell: Cell) -> Path:
+@dataclasses.dataclass(frozen=True)
+class KernelSamples:
+    """What a real kernel answered.
+
+    values: arm to array (boots, rounds), in the cell's unit: instructions, or
+    ns. counts: arm to facts by name, bytes among them, the same in each boot.
+    facts: one dict for each boot.
+    """
+
+    cell: KernelCell
+    values: dict[str, np.ndarray]
+    counts: dict[str, dict[str, int]]
+    facts: list[dict]
+
+    def median(self, arm: str) -> float:
+        """Over all samples of all boots."""
+        return float(np.median(self.values[arm]))
+
+
+def cell_file(run: paths.Run, cell: Cell | KernelCell) -> Path:
     return run.cells / f"{cell.id}.json.gz"
+
+
+def any_cell(run: paths.Run, wanted: Cell | KernelCell) -> Samples | KernelSamples:
+    return (kernel_cell if isinstance(wanted, KernelCell) else cell)(run, wanted)
+
+
+def kernel_cell(run: paths.Run, wanted: KernelCell) -> KernelSamples:
+    """Reads what a kernel answered; Problem where cell() has one."""
+    path, found = _benchmarks(run, wanted)
+    for name, benchmark in found.items():
+        if benchmark.get_nrun() != wanted.boots:
+            raise _foreign(path, f"{name} is not of {wanted.boots} boots")
+    scale = 1e9 if wanted.unit == "ns" else 1
+    return KernelSamples(
+        wanted, {name: scale * _values(benchmark) for name, benchmark in found.items()},
+        {name: {key: value for key, value in benchmark.get_metadata().items()
+                if isinstance(value, int)} for name, benchmark in found.items()},
+        [run.get_metadata() for run in next(iter(found.values())).get_runs()])
 
 
 def cell(run: paths.Run, wanted: Cell) -> Samples:
     """Reads a finished cell; Problem where it is missing, cut off or foreign."""
-    path = cell_file(run, wanted)
-    if not path.exists():
-        raise Problem(f"cell {wanted.id}", f"not measured in run {run.name}",
-                      "run 'make reproduce', or take this machine's run instead of a recorded one")
-    try:
-        suite = pyperf.BenchmarkSuite.load(str(path))
-        found = {b.get_name(): b for b in suite.get_benchmarks()}
-    except Exception as error:     # pyperf raises whatever its JSON reader meets
-        raise Problem(f"cell file {paths.shown(path)}",
-                      f"cut off or not a pyperf file ({one_line(error)})",
-                      "delete it and run again: the other cells stay") from error
+    path, found = _benchmarks(run, wanted)
     _check_arms(path, wanted, found)
     arms = list(wanted.arms)
     return Samples(
@@ -69,6 +96,20 @@ def cell(run: paths.Run, wanted: Cell) -> Samples:
         {arm: found[arm].get_metadata()["bytes"] for arm in arms},
         {arm: delay for arm in arms if (delay := _achieved_delay(found[arm])) is not None},
         [run.get_metadata() for run in found[arms[0]].get_runs()])
+
+
+def _benchmarks(run: paths.Run, wanted: Cell | KernelCell) -> tuple[Path, dict]:
+    path = cell_file(run, wanted)
+    if not path.exists():
+        raise Problem(f"cell {wanted.id}", f"not measured in run {run.name}",
+                      "run 'make reproduce', or take this machine's run instead of a recorded one")
+    try:
+        suite = pyperf.BenchmarkSuite.load(str(path))
+        return path, {b.get_name(): b for b in suite.get_benchmarks()}
+    except Exception as error:     # pyperf raises whatever its JSON reader meets
+        raise Problem(f"cell file {paths.shown(path)}",
+                      f"cut off or not a pyperf file ({one_line(error)})",
+                      "delete it and run again: the other cells stay") from error
 
 
 def _channels(found: dict, arm: str) -> dict[str, list[np.ndarray]]:
@@ -91,16 +132,18 @@ def _values(benchmark: pyperf.Benchmark) -> np.ndarray:
     return np.array([run.values for run in benchmark.get_runs()])
 
 
-def _check_arms(path: Path, wanted: Cell, found: dict) -> None:
-    def foreign(why: str) -> Problem:
-        return Problem(f"cell file {paths.shown(path)}", f"foreign: {why}",
-                       "delete it and run again: the other cells stay")
+def _foreign(path: Path, why: str) -> Problem:
+    return Problem(f"cell file {paths.shown(path)}", f"foreign: {why}",
+                   "delete it and run again: the other cells stay")
 
+
+def _check_arms(path: Path, wanted: Cell, found: dict) -> None:
     missing = [arm for arm in wanted.arms if arm not in found]
     if missing:
-        raise foreign(f"no samples of {missing[0]}")
+        raise _foreign(path, f"no samples of {missing[0]}")
     for name, benchmark in found.items():
         shape = {len(run.values) for run in benchmark.get_runs()}
         paired = name in wanted.arms or name.endswith((CALLER_CPU, WORKERS_CPU))
         if paired and (benchmark.get_nrun() != wanted.processes or shape != {wanted.rounds}):
-            raise foreign(f"{name} is not {wanted.processes} processes of {wanted.rounds} rounds")
+            raise _foreign(path, f"{name} is not {wanted.processes} processes of "
+                           f"{wanted.rounds} rounds")

@@ -208,6 +208,7 @@ def _cpu() -> dict:
         "architecture": platform.machine(),
         "family_model_stepping": "/".join(fields.get(key, "?") for key in
                                           ("cpu family", "model", "stepping")),
+        "mhz": float(fields.get("cpu MHz") or 0),
         "microcode": fields.get("microcode", ""),
         "flags": (fields.get("flags") or fields.get("Features") or "").split(),
         "online": os.cpu_count(),

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pyperf
 
-from artifact import ctools, estimate, load, machine, paths
-from artifact.plan import Cell
+from artifact import ctools, estimate, lab, load, machine, paths
+from artifact.plan import Cell, KernelCell
 from artifact.problem import Problem, one_line
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
@@ -31,21 +31,25 @@ SHARED = 1.3            # times the least time: somebody else is on this core
 PATIENCE_SECONDS = 0.2  # waited for quiet, per process; after that it is only noted
 
 
-def missing(run: paths.Run, cells: list[Cell]) -> list[Cell]:
+def missing(run: paths.Run, cells: list[Cell | KernelCell]) -> list[Cell | KernelCell]:
     """The cells that have no finished file yet."""
     return [cell for cell in cells if not load.cell_file(run, cell).exists()]
 
 
-def processes_done(run: paths.Run, cell: Cell) -> int:
-    """How many of a cell's processes are on disk."""
-    if load.cell_file(run, cell).exists():
+def processes_done(run: paths.Run, cell: Cell | KernelCell) -> int:
+    """How many of a cell's processes, or boots, are on disk."""
+    finished = load.cell_file(run, cell).exists()
+    if isinstance(cell, KernelCell):
+        return cell.boots if finished else 0
+    if finished:
         return cell.processes
     return sum(1 for i in range(cell.processes) if _process_file(run, cell, i).exists())
 
 
-def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> None:
+def measure(run: paths.Run, cells: list[Cell | KernelCell], say: Callable[[str], None]) -> None:
     """Measures what is missing of the cells; a cell that fails its own A/A
-    check is measured once more, and the first attempt kept beside it.
+    check is measured once more, and the first attempt kept beside it. The
+    kernels' cells come last, as nothing else may run beside a timed one.
 
     Raises Problem when nothing may be measured here, another process is
     measuring, or pagecopy fails. What is finished stays finished.
@@ -67,9 +71,11 @@ def measure(run: paths.Run, cells: list[Cell], say: Callable[[str], None]) -> No
         todo = missing(run, cells)
         if not todo:
             return
-        again = _measure_in_passes(run, todo, say)
+        timed = [cell for cell in todo if isinstance(cell, Cell)]
+        again = _measure_in_passes(run, timed, say) if timed else []
         if again:
             _measure_in_passes(run, again, say)
+        lab.measure(run, [cell for cell in todo if isinstance(cell, KernelCell)], say)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import numpy as np
 
 from artifact import answers, estimate, load, machine, measure, paths, plan
 from artifact.problem import Problem, one_line
@@ -22,6 +23,8 @@ PLANS: dict[str, Callable[..., plan.Plan]] = {
     "04-concurrent-migrations": plan.concurrent,
     "05-interference": plan.interference,
     "06-idle-cpus": plan.idle_cpus,
+    "07-page-migration": plan.page_migration,
+    "08-in-kernel": plan.in_kernel,
 }
 ANSWERS = {
     "01-serial-copy": answers.serial_copy,
@@ -30,6 +33,8 @@ ANSWERS = {
     "04-concurrent-migrations": answers.concurrent,
     "05-interference": answers.interference,
     "06-idle-cpus": answers.idle_cpus,
+    "07-page-migration": answers.page_migration,
+    "08-in-kernel": answers.in_kernels,
 }
 
 
@@ -52,9 +57,9 @@ class Notebook:
         self.suffix = suffix(name, self.parameters)
         self.drawn: list[dict] = []
         measure.measure(self.run, list(self.plan.cells), lambda line: print(line, flush=True))
-        self.samples: dict[str, list[load.Samples]] = {}
+        self.samples: dict[str, list[load.Samples | load.KernelSamples]] = {}
         for cell in self.plan.cells:
-            self.samples.setdefault(cell.experiment, []).append(load.cell(self.run, cell))
+            self.samples.setdefault(cell.experiment, []).append(load.any_cell(self.run, cell))
         self._say_what_is_odd()
 
     def figure(self, name: str, draw: Callable, caption: str, **options) -> None:
@@ -98,8 +103,9 @@ class Notebook:
             "modified": self.changes(),
             "figures": self.drawn,
             "skipped": self.plan.skipped,
-            "mixture": measure.mixture(self._all_samples()),
-            "cells": [_cell_row(samples) for samples in self._all_samples()],
+            "mixture": measure.mixture(self._timed()),
+            "cells": [_cell_row(samples) for samples in self._timed()],
+            "kernels": [_kernel_row(samples) for samples in self._of_kernels()],
         }
         paths.write_atomically(self.run.notebooks / f"{self.name}{self.suffix}.json",
                                json.dumps(kept, indent=1).encode())
@@ -120,21 +126,30 @@ class Notebook:
         return [f"{key}={value}" for key, value in self.parameters.items()
                 if key != "run" and value != own[key]]
 
-    def _all_samples(self) -> list[load.Samples]:
-        return [samples for group in self.samples.values() for samples in group]
+    def _timed(self) -> list[load.Samples]:
+        return [samples for group in self.samples.values() for samples in group
+                if isinstance(samples, load.Samples)]
+
+    def _of_kernels(self) -> list[load.KernelSamples]:
+        return [samples for group in self.samples.values() for samples in group
+                if isinstance(samples, load.KernelSamples)]
 
     def _footer(self, experiment: str) -> str:
-        ratios = [estimate.same_kernel_ratio(s) for s in self.samples[experiment]]
+        """What a figure rests on: where it was measured, and how well it repeats."""
+        found = self.samples[experiment]
+        changed = "; modified: " + " ".join(self.changes()) if self.changes() else ""
+        if isinstance(found[0], load.KernelSamples):
+            return f"run {self.run.name}: " + "\n".join(map(_origin, found)) + changed
+        ratios = [estimate.same_kernel_ratio(s) for s in found]
         same = (f"the same kernel twice differs by at most "
                 f"{max(max(abs(r.high - 1), abs(1 - r.low)) for r in ratios):.1%}")
-        huge = min(s.huge_share for s in self.samples[experiment])
+        huge = min(s.huge_share for s in found)
         backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
-        changed = "; modified: " + " ".join(self.changes()) if self.changes() else ""
-        found = machine.load(self.run.machine)
-        return f"run {self.run.name}: {machine.summary(found)}\n{same}{backing}{changed}"
+        record = machine.load(self.run.machine)
+        return f"run {self.run.name}: {machine.summary(record)}\n{same}{backing}{changed}"
 
     def _say_what_is_odd(self) -> None:
-        for line in measure.mixture(self._all_samples()):
+        for line in measure.mixture(self._timed()):
             print(f"mixed run: {line}")
 
 
@@ -326,6 +341,23 @@ def _save(fig, path: Path, box) -> None:
     except OSError as error:
         raise Problem(f"cannot write {paths.shown(path)}", error.strerror or str(error),
                       "make room or set RESULTS to a folder you may write to") from error
+
+
+def _origin(samples: load.KernelSamples) -> str:
+    """Where a kernel's answers are from, for under a figure."""
+    if samples.cell.kernel == "host":
+        return f"timed in this machine's own kernel, {samples.cell.boots} processes"
+    how = "instructions counted by QEMU, one CPU" if samples.cell.unit == "instructions" else \
+        "timed under KVM"
+    return f"{samples.cell.kernel} kernel in a virtual machine, {samples.cell.boots} boots, {how}"
+
+
+def _kernel_row(samples: load.KernelSamples) -> dict:
+    spread = max(float(np.ptp(values, axis=0).max()) for values in samples.values.values())
+    return {"cell": samples.cell.id, "arms": len(samples.values), "boots": samples.cell.boots,
+            "unit": samples.cell.unit, "kernel": samples.facts[0]["kernel"],
+            "package": samples.facts[0]["package"], "pinned": samples.facts[0].get("pinned", ""),
+            "spread": spread}
 
 
 def _cell_row(samples: load.Samples) -> dict:

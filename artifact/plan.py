@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 
-from artifact import ctools, machine
+from artifact import ctools, kernels, machine
 from artifact.problem import Problem
 
 # Counts up when cells of the same parameters stop being comparable.
@@ -95,10 +95,39 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
+class KernelCell:
+    """What a real kernel answers to one question.
+
+    kernel: "host" for the one that runs here, else one of the virtual
+    machine's. unit: "instructions", counted, or "ns", timed; the two are never
+    in one figure. boots: processes of the host, boots of the machine.
+    """
+
+    experiment: str         # ladder, moves, live
+    kernel: str
+    unit: str
+    boots: int
+    digest: str             # of all that is built for it
+
+    @property
+    def seconds(self) -> float:
+        """A guess at one boot's time, of which one in three is this cell's."""
+        return 6.0
+
+    @property
+    def id(self) -> str:
+        return f"kernel-{self.experiment}-{self.kernel}-{self.unit}-{self.digest}"
+
+    @classmethod
+    def from_json(cls, stored: dict) -> "KernelCell":
+        return cls(**stored)
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """Cells, and what this machine cannot measure, with the reason."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell | KernelCell, ...]
     skipped: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict:
@@ -106,10 +135,11 @@ class Plan:
 
     @classmethod
     def from_json(cls, stored: dict) -> "Plan":
-        return cls(tuple(Cell.from_json(cell) for cell in stored["cells"]),
+        return cls(tuple((KernelCell if "boots" in cell else Cell).from_json(cell)
+                         for cell in stored["cells"]),
                    tuple((what, why) for what, why in stored["skipped"]))
 
-    def experiment(self, name: str) -> list[Cell]:
+    def experiment(self, name: str) -> list[Cell | KernelCell]:
         return [cell for cell in self.cells if cell.experiment == name]
 
 
@@ -138,8 +168,8 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     chosen, skipped = _available(primitives or [p for p in ctools.primitives() if p != "empty"])
     swept, skipped_too = _available(extent_primitives)
     own = ctools.kernels_own()
-    sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
-    _not_empty(cache_states=cache_states, delays_ns=delays_ns)
+    sizes = _sizes(base_page, huge_page)
+    _not_empty(cache_states=cache_states)
     cells = [_ladder(own, chosen, sizes, state, processes, rounds)
              for state in _unique(cache_states)]
     nodes = machine.memory_nodes()
@@ -153,13 +183,7 @@ def serial_copy(*, base_page: str, huge_page: str, primitives: list[str],
     else:
         skipped += (("copies between NUMA nodes", refused),)
 
-    for delay in delays_ns:
-        if not isinstance(delay, int) or not 0 < delay <= 1_000_000:
-            raise Problem(f"delays_ns: {delay!r}", "not a delay", "give 1 to 1000000 ns")
-    cells.append(Cell(
-        "map-cost", "sweep", (*sizes, f"--rounds={rounds}"),
-        (f"serial:bulk:{own}", *(rung.format(own) for rung in LADDER[:3]),
-         *(f"serial:page:{own}:delay={delay}" for delay in sorted(set(delays_ns)))), processes))
+    cells.append(_map_cost(own, sizes, delays_ns, processes, rounds))
 
     largest = ctools.parse_size(largest_extent)
     if largest > huge and 2 * largest > machine.memory_bytes() / 4:
@@ -186,6 +210,18 @@ def _ladder(own, chosen, sizes, state, processes, rounds) -> Cell:
         _unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
                  *(rung.format(p) for p in others for rung in LADDER),
                  *(("serial:bulk:byte",) if "byte" in chosen else ()))), processes)
+
+
+def _map_cost(own, sizes, delays_ns, processes, rounds) -> Cell:
+    """The gain of a bulk copy over a loop in which each page costs so much more."""
+    _not_empty(delays_ns=delays_ns)
+    for delay in delays_ns:
+        if not isinstance(delay, int) or not 0 < delay <= 1_000_000:
+            raise Problem(f"delays_ns: {delay!r}", "not a delay", "give 1 to 1000000 ns")
+    return Cell(
+        "map-cost", "sweep", (*sizes, f"--rounds={rounds}"),
+        (f"serial:bulk:{own}", *(rung.format(own) for rung in LADDER[:3]),
+         *(f"serial:page:{own}:delay={delay}" for delay in sorted(set(delays_ns)))), processes)
 
 
 def _extent_cells(sizes, swept, base, huge, largest, processes, rounds) -> list[Cell]:
@@ -232,7 +268,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
     if cpus == 1:
         return Plan((), skipped + (("every parallel copy", "this process may use one CPU"),))
     own = ctools.kernels_own()
-    sizes = (f"--base={base_page}", f"--huge={huge_page}", "--backing=auto")
+    sizes = _sizes(base_page, huge_page)
     orders = machine.placements()
     spread = "--cpus=" + ",".join(map(str, orders["spread"]))
     cells = []
@@ -359,12 +395,11 @@ def _teams(base_page: str, huge_page: str, primitives: list[str]) -> Teams | Pla
     return Teams(
         serial=_unique((f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in chosen))),
         policies=policies, primitive=chosen[0] if chosen else own,
-        options=(f"--base={base_page}", f"--huge={huge_page}", "--backing=auto",
+        options=(*_sizes(base_page, huge_page),
                  "--cpus=" + ",".join(map(str, cpus[:8]))), skipped=skipped)
 
 
 MIGRATOR_COPIES = 8     # of each migrator in a sample, as ctools/migrators.h has it
-HOT_LOOKS = 64          # in a sample of scan:hot, as ctools/samples.c has it
 PAUSE_US = 500      # between samples, so that workers sleep as between migrations
 
 
@@ -376,9 +411,9 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
     """
     _not_empty(loads=loads)
     for load in loads:
-        if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 1000:
+        if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 400:
             raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
-                          "give 0 to 1000, as 0, 50, 100, 200")
+                          "give 0 to 400, as 0, 50, 100, 200")
     return [Cell("load", f"{load}-percent",
                  (*teams.options, f"--load={load}", f"--pause={PAUSE_US}", f"--rounds={rounds}"),
                  (*teams.serial, *teams.parallel(":observe=phases")), processes,
@@ -481,6 +516,9 @@ def interference(*, base_page: str, huge_page: str, primitives: list[str], victi
     if window_ms < 5:
         raise Problem(f"window_ms: {window_ms}", "too short for a timer of 1 kHz to show anything",
                       "give 5 or more")
+    if rate * window_ms < 1000:
+        raise Problem(f"rate={rate} and window_ms={window_ms}", "not one copy in a window",
+                      f"give a rate of at least {-(-1000 // window_ms)}")
     if cpu_limit_percent > 100:
         raise Problem(f"cpu_limit_percent: {cpu_limit_percent}", "the migrator is one thread",
                       "give 1 to 100")
@@ -494,7 +532,8 @@ def interference(*, base_page: str, huge_page: str, primitives: list[str], victi
                   processes, resolution=0.10, quiet=True) for name in _unique(victims)]
     huge = ctools.parse_size(huge_page)
     batch, too_large = _that_fit(huge, (64,))
-    amounts = (f":bytes={ctools.format_size(huge // 2)}", "",
+    half = () if huge % 128 else (f":bytes={ctools.format_size(huge // 2)}",)
+    amounts = (*half, "",
                *(f":folios={count}" for count in batch))
     cells += [Cell("recovery", name,
                    (*teams.options, f"--recover={name}", f"--rounds={max(1, rounds // 3)}"),
@@ -505,12 +544,13 @@ def interference(*, base_page: str, huge_page: str, primitives: list[str], victi
     skipped = (("a migrator with a CPU limit", refused),) if refused else ()
     if batch and not refused:
         ways = teams.parallel(":folios=64", without=("pick", "priority", "spin", "2025"))
-        cells += [Cell("charge", label,
-                       (*teams.options, *limit, "--pause=10000", f"--rounds={max(1, rounds // 4)}"),
-                       (*(f"{v}:folios=64" for v in teams.serial), *ways), processes,
-                       resolution=0.25, quiet=True)
-                  for label, limit in (("free", ()), (f"{cpu_limit_percent}-percent",
-                                                      (f"--limit={cpu_limit_percent}",)))]
+        copies = (*(f"{v}:folios=64" for v in teams.serial), *ways)
+        limited = max(1, rounds // 3)       # each takes five times as long, and more
+        cells += [Cell("charge", label, (*teams.options, *limit, "--pause=10000", f"--rounds={n}"),
+                       copies, processes, resolution=0.25, quiet=True)
+                  for label, limit, n in (
+                      ("free", (), rounds),
+                      (f"{cpu_limit_percent}-percent", (f"--limit={cpu_limit_percent}",), limited))]
     return Plan(tuple(cells), _unique((*teams.skipped, *too_large, *skipped)))
 
 
@@ -547,6 +587,51 @@ def idle_cpus(*, base_page: str, huge_page: str, primitives: list[str], scanned_
             resolution=0.25, quiet=True))
     skipped = (("energy per GiB", no_energy),) if no_energy else ()
     return Plan(tuple(cells), _unique((*teams.skipped, *skipped)))
+
+
+def page_migration(*, lab_kernels: list[str], boots: int, processes: int) -> Plan:
+    """The cells of 07-page-migration.
+
+    lab_kernels: of the virtual machine; those with two nodes are asked.
+    boots: of each. processes: of movepages on this machine's own nodes, where
+    it has two. Raises Problem as serial_copy() does.
+    """
+    _positive(boots=boots, processes=processes)
+    cells, skipped = _kernel_cells(("ladder", "moves", "live"), lab_kernels, boots)
+    if len(machine.memory_nodes()) > 1:
+        cells.insert(0, KernelCell("moves", "host", "ns", processes, kernels.digest()))
+    else:
+        skipped += (("move_pages(2) of this machine's own kernel",
+                     "this machine has one node with memory"),)
+    return Plan(tuple(cells), skipped)
+
+
+def in_kernel(*, lab_kernels: list[str], boots: int, base_page: str, huge_page: str,
+              delays_ns: list[int], processes: int, rounds: int) -> Plan:
+    """The cells of 08-in-kernel: the ladder inside kernels, and the map-cost
+    sweep of 01, which is measured once when the parameters are the same."""
+    _positive(boots=boots, processes=processes, rounds=rounds)
+    _page_sizes(base_page, huge_page)
+    cells, skipped = _kernel_cells(("ladder",), lab_kernels, boots)
+    sweep = _map_cost(ctools.kernels_own(), _sizes(base_page, huge_page), delays_ns, processes,
+                      rounds)
+    return Plan((*cells, *([sweep] if cells else [])), skipped)
+
+
+def _kernel_cells(experiments: tuple[str, ...], names: list[str],
+                  boots: int) -> tuple[list[KernelCell], tuple]:
+    """What the lab's kernels are asked, and why some of it is not."""
+    _not_empty(lab_kernels=names)
+    found = [kernels.find(name) for name in _unique(names)]
+    if (why := kernels.lacking()):
+        return [], (("the virtual machine", why),)
+    unit = "ns" if kernels.has_kvm() else "instructions"
+    absent = tuple((f"the {kernel.name} kernel in the virtual machine",
+                    "not fetched yet: make kernel-lab does")
+                   for kernel in found if not kernels.fetched(kernel))
+    return [KernelCell(experiment, kernel.name, unit, boots, kernels.digest())
+            for kernel in found if kernels.fetched(kernel) for experiment in experiments
+            if kernels.answers(kernel, experiment)], absent
 
 
 def _that_fit(huge: int, batches) -> tuple[list[int], tuple]:
@@ -596,6 +681,11 @@ def _refused(placement: list[str]) -> str:
         return ""
     except Problem as problem:
         return str(problem).split(": ", 1)[1].split("; ")[0]
+
+
+def _sizes(base_page: str, huge_page: str) -> tuple[str, ...]:
+    """pagecopy's options for them."""
+    return f"--base={base_page}", f"--huge={huge_page}", "--backing=auto"
 
 
 def _page_sizes(base_page: str, huge_page: str) -> tuple[int, int]:

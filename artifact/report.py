@@ -27,6 +27,8 @@ def write(run: paths.Run) -> Path:
                               for what, why in part["skipped"]),
         # Notebooks share cells: each is shown once.
         cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
+        kernels={cell["cell"]: cell for part in parts.values()
+                 for cell in part["kernels"]}.values(),
         facts=_flat(found), request=published.REQUEST, sources=published.sources(),
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}))
     paths.write_atomically(run.report, html.encode())

@@ -69,6 +69,19 @@ static void populate(struct pool *pool)
 		p[off] = 1;
 }
 
+static size_t whole_pages(size_t bytes)
+{
+	return (bytes + THP_ALIGN - 1) / THP_ALIGN * THP_ALIGN;
+}
+
+size_t pool_huge_bytes(const struct pool *pool)
+{
+	size_t huge = smaps_bytes("AnonHugePages", pool->start,
+				  pool->start + whole_pages(pool->bytes));
+
+	return huge < pool->bytes ? huge : pool->bytes;
+}
+
 /*
  * The pool is a mapping of its own: aligned by hand, then given its advice,
  * which splits it from the guards, so that smaps counts it exactly.
@@ -76,7 +89,7 @@ static void populate(struct pool *pool)
 const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 			int node)
 {
-	size_t whole = (bytes + THP_ALIGN - 1) / THP_ALIGN * THP_ALIGN;
+	size_t whole = whole_pages(bytes);
 	const char *wrong;
 
 	if (whole > memory_available() / 2)
@@ -97,10 +110,7 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 	if (wrong)
 		return wrong;
 	populate(pool);
-	pool->huge_bytes = smaps_bytes("AnonHugePages", pool->start,
-				       pool->start + whole);
-	if (pool->huge_bytes > bytes)
-		pool->huge_bytes = bytes;
+	pool->huge_bytes = pool_huge_bytes(pool);
 	if (backing == BACKING_HUGE && pool->huge_bytes < bytes)
 		return "no huge pages behind the buffers: set "
 		       "/sys/kernel/mm/transparent_hugepage/enabled to madvise, "

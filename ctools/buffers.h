@@ -22,6 +22,9 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 			int node);
 void pool_destroy(struct pool *pool);
 
+/* Bytes of the pool that huge pages are behind now. */
+size_t pool_huge_bytes(const struct pool *pool);
+
 /* Each 8-byte word is unique: number "nth" of a source pool holds this. */
 static inline uint64_t unique_word(uint64_t nth)
 {

@@ -122,6 +122,7 @@ def test_energy_is_measured_where_it_can_be_read(monkeypatch):
     ("05-interference", {"victims": ["innocent"]}, "unknown victim 'innocent'"),
     ("05-interference", {"victims": []}, "victims: .* nothing to measure"),
     ("05-interference", {"window_ms": 1}, "too short"),
+    ("05-interference", {"rate": 10}, "not one copy in a window"),
     ("05-interference", {"margin_percent": 0}, "margin_percent: 0"),
     ("05-interference", {"cpu_limit_percent": 200}, "cpu_limit_percent: 200"),
     ("06-idle-cpus", {"scanned_cpus": [1, 5000]}, "scanned_cpus: 5000"),

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: MIT
+"""A small virtual machine in which a real kernel answers, anywhere.
+
+With KVM its answers are times. Without, QEMU counts instructions: the guest's
+clock moves by one tick for each, and the same kernel gives the same numbers
+on every machine. A ``rep`` counts once for each of its iterations, so counts
+say what bookkeeping costs and nothing about how fast bytes move.
+"""
+
+import concurrent.futures
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import platform
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pyperf
+
+from artifact import ctools, kernels, load, machine, paths
+from artifact.kernels import Kernel
+from artifact.plan import KernelCell
+from artifact.problem import Problem, one_line
+
+QEMU = "qemu-system-x86_64"
+BOOT_SECONDS = 120      # far more than any leg takes: something hangs
+KMOD = paths.CTOOLS / "kmod"
+MARK = re.compile(r"^(begin|end) (\S+)(?: (\d+))?$")
+ROUNDS = 8              # of the ladder; counts repeat but for a timer's tick
+LIVE = ("off", "loop", "bulk", "highpri:1", "highpri:2", "unbound:1", "unbound:2")
+
+
+def steps(kernel: Kernel, counting: bool) -> list[tuple[str, str]]:
+    """What the machine is asked, in turn: names and shell commands."""
+    ladder = "/sys/kernel/debug/pagecopy/ladder"
+    found = [("release", "uname -r"),
+             ("load", f"insmod /pagecopy_kmod.ko ticks={int(counting)} rounds={ROUNDS} pairs=4"),
+             ("ladder", f"cat {ladder}")]
+    program = f"/movepages --json --rounds=2 {'--ticks' if counting else ''}"
+    if kernels.answers(kernel, "moves"):
+        found.append(("moves", f"{program} {' '.join(kernel.moves)}"))
+    if kernels.answers(kernel, "live"):
+        found += [("live", f"{program} --live={','.join(LIVE)} {' '.join(kernels.LIVE_MOVES)}"),
+                  ("original", "grep -q ^off /sys/kernel/debug/pagecopy/live")]
+    return [*found, ("unload", "rmmod pagecopy_kmod"), ("gone", f"test ! -e {ladder}")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """Samples of one thing, in instructions or ns, and what was found with it."""
+
+    values: list[int]
+    facts: dict[str, int]
+
+
+Arms = dict[str, Arm]
+Answer = dict[str, Arms]        # of one boot, by experiment
+
+
+def measure(run: paths.Run, cells: list[KernelCell], say) -> int:
+    """Boots every kernel of the cells as often as they ask for, and writes them.
+
+    Returns the greatest difference of an instruction count between boots.
+    """
+    differences = [0]
+    for name in dict.fromkeys(cell.kernel for cell in cells):
+        wanted = [cell for cell in cells if cell.kernel == name]
+        if name == "host":
+            answers = _ask_host(wanted[0].boots)
+            facts = [{"kernel": platform.release(), "package": "this machine's"}] * len(answers)
+        else:
+            kernel = kernels.find(name)
+            unpacked = kernels.fetch(kernel, say)
+            answers = _boots(kernel, unpacked, wanted[0].boots, say)
+            facts = [_facts(unpacked)] * len(answers)
+            differences.append(_difference(answers))
+            say(f"{name}: {len(answers)} boots of {unpacked.release}, greatest difference of any "
+                f"of {_samples(answers[0])} samples between them: {differences[-1]}")
+        for cell in wanted:
+            _write(run, cell, [answer[cell.experiment] for answer in answers], facts)
+    return max(differences)
+
+
+def summary(run: paths.Run, cells: list[KernelCell]) -> list[str]:
+    """Every arm of the cells with its median, for who reads no figures."""
+    lines = []
+    for cell in cells:
+        samples = load.kernel_cell(run, cell)
+        lines.append(f"\n{cell.experiment} of {samples.facts[0]['kernel']}, "
+                     + ("instructions, counted" if cell.unit == "instructions" else "ns"))
+        lines += [f"  {arm:34} {samples.median(arm):>14,.0f}" for arm in samples.values]
+    return lines
+
+
+def _boots(kernel: Kernel, unpacked: kernels.Unpacked, count: int, say) -> list[Answer]:
+    counting = not kernels.has_kvm()
+    say(f"{kernel.name}: booting {unpacked.release} {count} times, "
+        + ("counting instructions" if counting else "taking times"))
+    # Side by side nothing is timed and everything is counted.
+    workers = len(machine.usable_cpus()) if counting else 1
+    with tempfile.TemporaryDirectory(prefix="pagecopy-lab-") as folder, \
+            concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        programs = _programs(kernel, unpacked, Path(folder), say)
+        return list(pool.map(lambda _: boot(kernel, unpacked, programs, counting), range(count)))
+
+
+def boot(kernel: Kernel, unpacked: kernels.Unpacked, programs: dict[str, Path],
+         counting: bool) -> Answer:
+    """One boot; Problem where it does not end, or a step of it fails."""
+    with tempfile.TemporaryDirectory(prefix="pagecopy-boot-") as name:
+        initramfs = Path(name) / "initramfs"
+        initramfs.write_bytes(_initramfs(_init(steps(kernel, counting)), programs))
+        said = _run_qemu(_qemu(kernel, vmlinux(unpacked), initramfs, counting), Path(name))
+    return _answer(unpacked, _steps_said(said))
+
+
+def _programs(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path, say,
+              planted: bool = False) -> dict[str, Path]:
+    """What goes into the virtual machine, by its path there."""
+    return {"bin/busybox": kernels.busybox(kernel.architecture, say),
+            "movepages": ctools.build(paths.CTOOLS / "movepages-static"),
+            "pagecopy_kmod.ko": build_module(kernel, unpacked, folder, planted)}
+
+
+def build_module(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path,
+                 planted: bool = False) -> Path:
+    """Builds the module against a kernel's headers, in a folder of its own."""
+    sources = folder / "kmod"
+    shutil.copytree(KMOD, sources, ignore=lambda _, names: {
+        name for name in names if not (name.endswith((".c", ".h")) or name in ("Kbuild", "Makefile"))})
+    done = subprocess.run(
+        ["make", "-s", "-C", sources, f"KDIR={unpacked.headers}", f"PLANTED={int(planted)}",
+         *(["ARCH=i386"] if kernel.architecture == "i386" else []),
+         # For want of a vmlinux to take types from.
+         "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], capture_output=True, text=True)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        raise Problem(f"cannot build the module for {unpacked.release}",
+                      one_line(Exception(said[0] if said else done.stderr)),
+                      f"try: make -C ctools/kmod KDIR={unpacked.headers}")
+    return sources / "pagecopy_kmod.ko"
+
+
+def vmlinux(unpacked: kernels.Unpacked) -> Path:
+    """The kernel itself out of its compressed image, as that boots at once; the
+    image where this cannot be done."""
+    image = unpacked.vmlinuz.read_bytes()
+    target = kernels.CACHE / "vmlinux" / hashlib.sha256(image).hexdigest()[:16]
+    if not target.exists():
+        plain = _decompressed(image)
+        # Without this note QEMU cannot start it.
+        if plain is None or struct.pack("<I4s", 18, b"Xen\0") not in plain:
+            return unpacked.vmlinuz
+        target.parent.mkdir(parents=True, exist_ok=True)
+        paths.write_atomically(target, plain)
+    return target
+
+
+def _decompressed(image: bytes) -> bytes | None:
+    """The payload of a bzImage; None for a compression that Python lacks."""
+    if image[0x202:0x206] != b"HdrS":
+        return image if image[:4] == b"\x7fELF" else None
+    setup = (image[0x1f1] or 4) + 1
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    payload = image[setup * 512 + offset:][:length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=io.BytesIO(payload)).read()
+    if payload.startswith(b"\x28\xb5\x2f\xfd") and shutil.which("zstd"):
+        return subprocess.run(["zstd", "-dcq"], input=payload, capture_output=True).stdout
+    return None
+
+
+def _init(steps: list[tuple[str, str]]) -> bytes:
+    """The shell script that is all of user space. What it says goes out by the
+    second serial line, as the kernel has the first to itself."""
+    lines = ["#!/bin/busybox sh",
+             "/bin/busybox mkdir -p /proc /sys /dev",
+             "/bin/busybox --install -s /bin", "export PATH=/bin",
+             "mount -t proc proc /proc", "mount -t sysfs sys /sys", "mount -t devtmpfs dev /dev",
+             "mount -t debugfs debug /sys/kernel/debug",
+             "stty -F /dev/ttyS1 raw", "exec >/dev/ttyS1 2>&1"]
+    for name, command in steps:
+        lines += [f"echo begin {name}", command, f"echo end {name} $?"]
+    # What is still on its way through the serial line would be lost.
+    lines += ["echo begin done", "echo end done 0", "sleep 2", "poweroff -f"]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _initramfs(init: bytes, programs: dict[str, Path]) -> bytes:
+    """A cpio archive in the kernel's format (newc: early-userspace/buffer-format)."""
+    archive = io.BytesIO()
+
+    def add(name: str, mode: int, content: bytes = b"", device: tuple[int, int] = (0, 0)) -> None:
+        header = (1, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(name) + 1, 0)
+        archive.write(b"070701" + b"".join(b"%08X" % field for field in header))
+        for part in (name.encode() + b"\0", content):
+            archive.write(part)
+            archive.write(bytes(-archive.tell() % 4))
+    for folder in ("bin", "dev", "proc", "sys"):
+        add(folder, 0o040755)
+    add("dev/console", 0o020600, device=(5, 1))
+    add("init", 0o100755, init)
+    for name, program in programs.items():
+        add(name, 0o100755, program.read_bytes())
+    add("TRAILER!!!", 0)
+    return archive.getvalue()
+
+
+COMMAND_LINE = ("console=ttyS0 quiet panic=-1 nokaslr norandmaps noapictimer tsc_early_khz=1000000 "
+                "tsc=reliable no_timer_check cryptomgr.notests=1 mitigations=off audit=0 nowatchdog "
+                "lsm= hpet=disable numa_balancing=disable init_on_alloc=0 transparent_hugepage=madvise")
+
+
+def _qemu(kernel: Kernel, image: Path, initramfs: Path, counting: bool) -> list[str]:
+    """All three of single-threaded TCG, a clock that only instructions move and
+    a fixed date are needed for counts to be the same each time."""
+    if counting:
+        accelerator = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
+                       "-rtc", "base=2024-01-01T00:00:00,clock=vm", "-smp", "1",
+                       # One kind of rep for page copies and bulk: eight bytes each.
+                       "-cpu", "qemu64,-erms,+pdpe1gb"]
+    else:
+        accelerator = ["-accel", "kvm", "-cpu", "host", "-smp", "2"]
+    memory = ["-m", f"{kernel.megabytes}M"]
+    cpus = "0" if counting else "0-1"
+    # The second node has memory only, as a far tier has.
+    for node, more in enumerate((f",cpus={cpus}", "") if kernel.moves else ()):
+        memory += ["-object", f"memory-backend-ram,id=m{node},size={kernel.megabytes // 2}M",
+                   "-numa", f"node,nodeid={node},memdev=m{node}{more}"]
+    # The short way in is for a kernel that is not compressed any more.
+    firmware = ["-bios", "qboot.rom"] if image.parent.name == "vmlinux" else []
+    folder = initramfs.parent
+    return [QEMU, *accelerator, "-seed", "1", "-M", "q35,usb=off,vmport=off,smbus=off,sata=off",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", *firmware, *memory,
+            "-serial", f"file:{folder / 'console'}", "-serial", f"file:{folder / 'answer'}",
+            "-kernel", str(image), "-initrd", str(initramfs), "-append",
+            f"{COMMAND_LINE} {kernel.command_line}"]
+
+
+def _run_qemu(command: list[str], folder: Path) -> str:
+    """What the machine said by its second serial line."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_SECONDS,
+                              preexec_fn=ctools.die_with_parent)
+        why = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+    except subprocess.TimeoutExpired:
+        why = [f"it did not end within {BOOT_SECONDS} s"]
+    answer, console = ((folder / name).read_text(errors="replace") if (folder / name).exists()
+                       else "" for name in ("answer", "console"))
+    if why or "end done 0" not in answer:
+        lines = [line for line in console.splitlines() if line.strip()]
+        last = [line for line in lines if "panic" in line or "BUG" in line][:1] or lines[-1:]
+        raise Problem("the virtual machine did not finish",
+                      one_line(Exception(" ".join([*why, *last]) or "it said nothing")),
+                      "try again, or another kernel: make kernel-lab KERNEL=..")
+    return answer
+
+
+def _steps_said(said: str) -> dict[str, tuple[int, list[str]]]:
+    """Each step's exit status and lines."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    lines: list[str] = []
+    for line in said.replace("\r", "").splitlines():
+        mark = MARK.match(line)
+        if not mark:
+            lines.append(line)
+        elif mark[1] == "begin":
+            lines = []
+        else:
+            found[mark[2]] = (int(mark[3]), lines)
+    return found
+
+
+def _answer(unpacked: kernels.Unpacked, said: dict[str, tuple[int, list[str]]]) -> Answer:
+    for step, (status, lines) in said.items():
+        if status:
+            raise Problem(f"{step} failed in the kernel {unpacked.release}",
+                          one_line(Exception(" ".join(lines[-2:]) or f"status {status}")),
+                          "nothing of this boot is used")
+    if said["release"][1] != [unpacked.release]:
+        raise Problem("the lab booted another kernel", f"{said['release'][1]} is not "
+                      f"{unpacked.release}", f"remove {kernels.CACHE} and run again")
+    found = {"ladder": _ladder(said["ladder"][1])}
+    for experiment in ("moves", "live"):
+        if experiment in said:
+            found[experiment] = _moves(said[experiment][1])
+    return found
+
+
+def _ladder(lines: list[str]) -> Arms:
+    facts = {key: value for key, value in (line.split() for line in lines[:3])}
+    pages = int(facts["pages"])
+    arms = {}
+    for line in lines[3:]:
+        name, *values = line.split()
+        if name != "skipped":
+            arms[name] = Arm([int(value) for value in values],
+                             {"bytes": pages << 12, "highmem": int(facts["highmem"])})
+    return arms
+
+
+def _moves(lines: list[str]) -> Arms:
+    said = json.loads("\n".join(lines))
+    counted = ("bytes", "pgmigrate_success", "pgmigrate_fail", "thp_migration_success",
+               "thp_migration_fail", "thp_migration_split")
+    return {f"{arm['arm']}:{way}": Arm(arm[way], {key: arm[key] for key in counted})
+            for arm in said["arms"] for way in ("there", "back")}
+
+
+def _ask_host(processes: int) -> list[Answer]:
+    """The same of the kernel that runs here, on its own nodes."""
+    program = ctools.build(paths.CTOOLS / "movepages")
+    return [{"moves": _moves(ctools.run(["--json"], program).splitlines())}
+            for _ in range(processes)]
+
+
+def _samples(answer: Answer) -> int:
+    return sum(len(arm.values) for arms in answer.values() for arm in arms.values())
+
+
+def _difference(answers: list[Answer]) -> int:
+    """The greatest between the same samples of any two boots."""
+    return max((max(values) - min(values) for experiment in answers[0]
+                for arm in answers[0][experiment]
+                for values in zip(*(answer[experiment][arm].values for answer in answers))),
+               default=0)
+
+
+def _facts(unpacked: kernels.Unpacked) -> dict[str, str]:
+    version = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
+    return {"kernel": unpacked.release, "package": unpacked.package,
+            "pinned": "yes" if unpacked.pinned else "no",
+            "qemu": version.splitlines()[0] if version else "", "commit": machine.commit()}
+
+
+def _write(run: paths.Run, cell: KernelCell, answers: list[Arms], facts: list[dict]) -> None:
+    """As a pyperf file, like every other cell; a run in it is a boot."""
+    scale = 1e9 if cell.unit == "ns" else 1
+    unit = "second" if cell.unit == "ns" else "integer"
+    benchmarks = []
+    for arm in answers[0]:
+        benchmarks.append(pyperf.Benchmark([
+            pyperf.Run([value / scale if unit == "second" else value
+                        for value in answer[arm].values],
+                       metadata={"name": arm, "unit": unit, "loops": 1, "cell": cell.id,
+                                 **answer[arm].facts, **fact}, collect_metadata=False)
+            for answer, fact in zip(answers, facts)]))
+    text = io.StringIO()
+    pyperf.BenchmarkSuite(benchmarks).dump(text)
+    paths.write_atomically(run.cells / f"{cell.id}.json.gz",
+                           gzip.compress(text.getvalue().encode(), mtime=0))
