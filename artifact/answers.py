@@ -81,9 +81,9 @@ def dispatch(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
                          "sleep" for s in by_pause[:1] + by_pause[1:][-1:])
     sizes, = cells["break-even"]
     curve = harm.by_size(sizes, woken)
-    posted = _posted(sizes)
+    posted = harm.posted(sizes)
     late = [f"{found.value:.0%} at {harm.load_percent(s)} % load" for s in cells["load"]
-            if (found := harm.late_share(s, _arm(s, posted)))]
+            if (found := harm.late_share(s, harm.arm_of(s, posted)))]
     folio = harm.folio(sizes)
     page_us = 1e6 * float(np.median(sizes.seconds[min(
         (a for a in harm.teams(sizes) if plan.policy(a) == posted),
@@ -118,12 +118,12 @@ def _checks(samples: Samples, policy: str) -> str:
 def concurrent(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
     """From the samples of 04-concurrent-migrations, by experiment."""
     found = sorted(cells["concurrent"], key=harm.crowd)
-    labels = list(dict.fromkeys((_posted(found[0]), harm_figures.ANY_CPU, "chunks, taken back")))
+    labels = list(dict.fromkeys((harm.posted(found[0]), harm_figures.ANY_CPU, "chunks, taken back")))
     headlines, phrases = {}, []
     for label in labels:
         each = []
         for samples in found:
-            arm = _arm(samples, label)
+            arm = harm.arm_of(samples, label)
             ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
             headlines[f"{harm.crowd(samples)} migrators, {label}, over serial copies"] = ratio
             each.append(f"{_times(ratio)} with {harm.crowd(samples)}")
@@ -138,12 +138,12 @@ def concurrent(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
 def interference(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
     """From the samples of 05-interference, by experiment."""
     headlines, left = {}, []
-    posted = _posted(cells["victim"][0])
+    posted = harm.posted(cells["victim"][0])
     for samples in cells["victim"]:
         if samples.cell.label == "timer":
             continue
         serial = harm.victim_rate(samples, harm.serial_in_windows(samples))
-        rate = harm.victim_rate(samples, _arm(samples, posted))
+        rate = harm.victim_rate(samples, harm.arm_of(samples, posted))
         name = plan.VICTIMS[samples.cell.label]
         headlines[f"{name} beside serial copies over alone"] = serial
         headlines[f"{name} beside {posted} over alone"] = rate
@@ -171,7 +171,7 @@ def idle_cpus(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
     hot, written = (harm.ns_per_cpu(scan, how) for how in ("hot", "written"))
     headlines, phrases = {}, []
     for samples in cells["load"]:
-        arm, any_cpu = (_arm(samples, label) for label in (harm_figures.IDLE_CPU,
+        arm, any_cpu = (harm.arm_of(samples, label) for label in (harm_figures.IDLE_CPU,
                                                            harm_figures.ANY_CPU))
         best = estimate.best_serial(samples, arm)
         ratio = estimate.speedup(samples, arm, best)
@@ -192,27 +192,29 @@ def page_migration(cells: dict[str, list], parameters: dict) -> Answer:
     """From the samples of 07-page-migration, by experiment."""
     headlines, phrases = {}, []
     for moves in cells["moves"]:
+        rows = in_kernel.rows(moves)
         if moves.cell.unit == "ns":
-            base, huge = (in_kernel.gbps(moves, f"{row}:there") for row in ("base:512", "huge:1"))
-            phrases.append(f"In {_where(moves)} move_pages(2) moves 512 base pages at {base:.2f} "
-                           f"and one huge page at {huge:.2f} GB/s")
+            each = [f"{in_kernel.row_label(row)} at {in_kernel.gbps(moves, f'{row}:there'):.2f} GB/s"
+                    for row in rows]
+            phrases.append(f"In {_where(moves)} move_pages(2) moves {', '.join(each)}")
             continue
-        ladder = _of_kernel(cells["ladder"], moves)
-        base, huge = (in_kernel.bookkeeping(moves, ladder, f"{row}:there")
-                      for row in ("base:512", "huge:1"))
-        headlines[f"bookkeeping of 512 base pages over a huge page's, {moves.cell.kernel}, "
-                  "instructions"] = Estimate(*[base / huge] * 3)
-        phrases.append(f"In {_where(moves)} a base page costs {base:,.0f} instructions of "
-                       f"bookkeeping, one that is part of a huge page {huge:,.0f}: {base / huge:.0f} "
-                       "times as many")
+        ladder = next(s for s in cells["ladder"] if s.cell.kernel == moves.cell.kernel)
+        costs = {row: in_kernel.bookkeeping(moves, ladder, f"{row}:there") for row in rows}
+        each = [f"{cost:,.0f} of {in_kernel.row_label(row)}" for row, cost in costs.items()]
+        phrases.append(f"In {_where(moves)} the bookkeeping of move_pages(2) takes, in instructions "
+                       f"for each 4 KiB, {', '.join(each)}")
+        if {"base:512", "huge:1"} <= set(rows):
+            headlines[f"bookkeeping of 512 base pages over a huge page's, {moves.cell.kernel}, "
+                      "instructions"] = Estimate(*[costs["base:512"] / costs["huge:1"]] * 3)
     for live in cells.get("live", []):
         bulk, team = (in_kernel.step_cost(live, row, step) for row, step in
                       (("huge:1", "bulk"), ("base:512", "highpri:2")))
         unit = "instructions" if live.cell.unit == "instructions" else "ns"
-        phrases.append(f"with the bulk copy in place of its own loop that kernel moves a huge page "
-                       f"with {abs(bulk):,.0f} {unit} {'fewer' if bulk < 0 else 'more'}, and with "
-                       f"two workers of system_highpri_wq each base page costs {team:,.0f} more")
-    return Answer("; ".join(phrases) + "." + _not_time([*cells["moves"]]), headlines)
+        phrases.append(f"with one bulk copy in place of its own loop that kernel moves a huge page "
+                       f"in {abs(bulk):,.0f} {unit} {'less' if bulk < 0 else 'more'}, and with two "
+                       f"workers of system_highpri_wq each base page in {abs(team):,.0f} "
+                       f"{'less' if team < 0 else 'more'}")
+    return Answer("; ".join(phrases) + "." + _not_time(cells["moves"]), headlines)
 
 
 def in_kernels(cells: dict[str, list], parameters: dict) -> Answer:
@@ -235,10 +237,6 @@ def _where(samples: KernelSamples) -> str:
     return f"{place} ({samples.facts[0]['kernel']})"
 
 
-def _of_kernel(cells: list[KernelSamples], like: KernelSamples) -> KernelSamples:
-    return next(samples for samples in cells if samples.cell.kernel == like.cell.kernel)
-
-
 def _not_time(cells: list[KernelSamples]) -> str:
     return " Instructions are counted and say nothing about how fast bytes move." if any(
         samples.cell.unit == "instructions" for samples in cells) else ""
@@ -246,7 +244,7 @@ def _not_time(cells: list[KernelSamples]) -> str:
 
 def _break_even_cpus(samples: Samples, per_cpu: Estimate) -> str:
     """Looks that the gain of going parallel pays for, at the lowest load."""
-    arm = _arm(samples, harm_figures.ANY_CPU)
+    arm = harm.arm_of(samples, harm_figures.ANY_CPU)
     best = estimate.best_serial(samples, arm)
     gain = 1e9 * float(np.median(samples.seconds[best]) - np.median(samples.seconds[arm]))
     if gain <= 0 or not estimate.speedup(samples, arm, best).differs_from_1:
@@ -254,16 +252,6 @@ def _break_even_cpus(samples: Samples, per_cpu: Estimate) -> str:
                 "serial copy of one huge page here, so no look at all is paid for.")
     return (f"At {harm.load_percent(samples)} % load the gain of woken workers pays for looking at "
             f"{gain / max(per_cpu.value, 1e-3):.0f} CPUs.")
-
-
-def _posted(samples: Samples) -> str:
-    """The policy of the series of 2017, or of 2025 where nice -20 is not allowed."""
-    present = [plan.policy(arm) for arm in harm.teams(samples)]
-    return next(label for label in plan.POLICIES if label in present)
-
-
-def _arm(samples: Samples, label: str) -> str:
-    return next(arm for arm in harm.teams(samples) if plan.policy(arm) == label)
 
 
 def _size_range(found: tuple[float, float, float]) -> str:

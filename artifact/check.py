@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from artifact import ctools, estimate, machine, notebooks, paths
+from artifact import ctools, estimate, kernels, machine, notebooks, paths
 from artifact.problem import Problem
 
 
@@ -40,6 +40,9 @@ def _needs() -> list[str]:
          "base pages instead, and every figure says so"),
         ("nice -20", "allowed" if ctools.high_priority_allowed() else "refused",
          "workers of 2017 run" if ctools.high_priority_allowed() else "workers of 2017 are skipped"),
+        ("QEMU for make kernel-lab", "lacking" if kernels.lacking() else "there",
+         f"07 and 08 are skipped: {kernels.lacking()}" if kernels.lacking() else
+         "07 and 08 run once it has"),
         ("2 NUMA nodes", str(len(nodes)), "copies between nodes run" if len(nodes) > 1 else
          "copies between nodes are skipped"),
     ]

@@ -107,9 +107,9 @@ def _replicas(samples: Samples) -> list[str]:
     return [samples.cell.variants[0] + replica for replica in plan.REPLICAS]
 
 
-def speedup(samples: Samples, arm: str, over: str) -> Estimate:
+def speedup(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
     """How many times faster ``arm`` moves a byte than ``over`` does."""
-    return exponential(interval(log_speedups(samples, arm, over)))
+    return exponential(interval(log_speedups(samples, arm, over), level))
 
 
 def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
@@ -118,9 +118,9 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
     return interval(np.median(per_round, axis=1))
 
 
-def cpu_ratio(samples: Samples, arm: str, over: str) -> Estimate:
+def cpu_ratio(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
     """How many times the CPU time of ``over`` a byte costs with ``arm``."""
-    return exponential(interval(-_paired(samples, samples.cpu_seconds, arm, over)))
+    return exponential(interval(-_paired(samples, samples.cpu_seconds, arm, over), level))
 
 
 def exponential(logs: Estimate) -> Estimate:
@@ -128,7 +128,7 @@ def exponential(logs: Estimate) -> Estimate:
     return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
-def share(part: np.ndarray, whole: np.ndarray) -> Estimate | None:
+def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate | None:
     """The part of a gain, both as logarithms per process: part / whole.
 
     Linearised, so that the interval is that of interval(). None where the
@@ -137,7 +137,7 @@ def share(part: np.ndarray, whole: np.ndarray) -> Estimate | None:
     if interval(whole).low <= 0:
         return None
     ratio = part.mean() / whole.mean()
-    return interval(ratio + (part - ratio * whole) / whole.mean())
+    return interval(ratio + (part - ratio * whole) / whole.mean(), level)
 
 
 def same_kernel_ratio(samples: Samples) -> Estimate:

@@ -436,13 +436,14 @@ def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> 
                 and (f["strategy"], f["rule"], f["dispatch"]) == key)
 
 
-def batching_share(samples: Samples, primitive: str, dispatch: str) -> estimate.Estimate | None:
+def batching_share(samples: Samples, primitive: str, dispatch: str,
+                   level: float = estimate.LEVEL) -> estimate.Estimate | None:
     """The share of an N-thread bulk copy's gain, over the serial 2017 loop,
     that the serial bulk copy has alone; None where threads gain nothing."""
     loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
         ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", dispatch)))
     return estimate.share(estimate.log_speedups(samples, bulk, loop),
-                          estimate.log_speedups(samples, both, loop))
+                          estimate.log_speedups(samples, both, loop), level)
 
 
 def _share_text(samples: Samples, primitive: str) -> str:

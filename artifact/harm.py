@@ -22,6 +22,17 @@ def teams(samples: Samples, **wanted: str) -> list[str]:
             and all(f[key] == value for key, value in wanted.items())]
 
 
+def arm_of(samples: Samples, policy: str) -> str | None:
+    """The first arm of that policy; None where the cell has none."""
+    return next((arm for arm in teams(samples) if plan.policy(arm) == policy), None)
+
+
+def posted(samples: Samples) -> str:
+    """The policy of the series of 2017, or of 2025 where nice -20 is not allowed."""
+    present = [plan.policy(arm) for arm in teams(samples)]
+    return next(label for label in plan.POLICIES if label in present)
+
+
 def folio(samples: Samples) -> int:
     """Bytes of a cell's huge page."""
     return ctools.parse_size(samples.cell.option("huge"))
@@ -51,7 +62,7 @@ def serial_seconds(samples: Samples, like: str = "") -> float:
     return float(np.median(samples.seconds[estimate.best_serial(samples, like)]))
 
 
-def late_share(samples: Samples, arm: str) -> Estimate | None:
+def late_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Estimate | None:
     """Share, 0..1, of copies whose last worker had not started when the best
     serial copy would have been done, of those for which a worker began; None
     where some process has none of these."""
@@ -59,7 +70,7 @@ def late_share(samples: Samples, arm: str) -> Estimate | None:
     if len(waits) < samples.cell.processes:
         return None
     found = estimate.interval(np.array([np.mean(each > serial_seconds(samples))
-                                        for each in waits]))
+                                        for each in waits]), level)
     return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
@@ -110,8 +121,7 @@ def instruments(samples: Samples) -> dict[str, float]:
 def losing_crowds(cells: list[Samples], policy: str) -> list[int]:
     """The numbers of migrators at which that policy moves clearly less in
     total than as many best serial copies do."""
-    arms = {samples.cell.id: next((a for a in teams(samples) if plan.policy(a) == policy), "")
-            for samples in cells}
+    arms = {samples.cell.id: arm_of(samples, policy) for samples in cells}
     return sorted(crowd(s) for s in cells if (arm := arms[s.cell.id]) and estimate.speedup(
         s, arm, estimate.best_serial(s, arm)).high < 1)
 

@@ -426,21 +426,21 @@ def idle_pick(cells: list[Samples]) -> Figure:
     fig, (times, stale) = plt.subplots(1, 2, figsize=(13, 4.8), layout="constrained")
     loads = range(len(cells))
     for i, label in enumerate((ANY_CPU, IDLE_CPU)):
-        ratios = [harm.time_ratio(s, _arm_of(s, label)) for s in cells]
+        ratios = [harm.time_ratio(s, harm.arm_of(s, label)) for s in cells]
         rows = pd.DataFrame([drawing.as_row(ratio) for ratio in ratios])
         drawing.dots(times, [x + 0.1 * (i - 0.5) for x in loads], rows["speedup"], rows,
                      horizontal=False, colour=drawing.COLOURS[i], label=label,
                      stable=all(map(estimate.is_stable, cells)))
         times.plot([x + 0.1 * (i - 0.5) for x in loads],
-                   [harm.tail_ratio(s, _arm_of(s, label)) for s in cells], "x",
+                   [harm.tail_ratio(s, harm.arm_of(s, label)) for s in cells], "x",
                    color=drawing.COLOURS[i])
     times.plot([], [], "x", color="0.3", label="p95 over p95")
     times.axhline(1, color="0.3", linewidth=1)
     _log_axis(times, "y", "time over the best serial copy's")
     times.set_title("time of a copy")
     for x, samples in zip(loads, cells):
-        counts = samples.counts[_arm_of(samples, IDLE_CPU)]
-        share = harm.stale_share(samples, _arm_of(samples, IDLE_CPU))
+        counts = samples.counts[harm.arm_of(samples, IDLE_CPU)]
+        share = harm.stale_share(samples, harm.arm_of(samples, IDLE_CPU))
         looked, idle = counts["scanned"].sum(), counts["found_idle"].sum()
         stale.bar([x - 0.2], [100 * idle / max(looked, 1)], width=0.35, color=drawing.COLOURS[0],
                   label="looks that found the CPU idle" if not x else None)
@@ -479,10 +479,6 @@ def energy(cells: list[Samples]) -> Figure:
 
 
 ANY_CPU, IDLE_CPU = "bound, nice 0, caller works", "only CPUs that look idle"
-
-
-def _arm_of(samples: Samples, label: str) -> str:
-    return next(arm for arm in harm.teams(samples) if plan.policy(arm) == label)
 
 
 def _labels(cells: list[Samples]) -> list[str]:

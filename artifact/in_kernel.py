@@ -77,6 +77,13 @@ def step_cost(live: KernelSamples, row: str, step: str, way: str = "there") -> f
             live.median(f"{row}:live=off:{way}")) / folios(row)
 
 
+def copy_share(moves: KernelSamples, ladder: KernelSamples, arm: str) -> float:
+    """Share, 0..1, of a timed move that its page copies take, by the ladder of
+    the same kernel; its buffers are as cold as its pool is large."""
+    each = ladder.median("serial:page:map=2026") / pages(ladder, "serial:page:map=2026")
+    return each * pages(moves, arm) / moves.median(arm)
+
+
 def gbps(moves: KernelSamples, arm: str) -> float:
     """Throughput of a move in GB/s, where it was timed."""
     return moves.counts[arm]["bytes"] / moves.median(arm)

@@ -5,13 +5,14 @@ Every axis says whether it counts instructions or takes times, and every
 figure which kernel answered and where.
 """
 
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from artifact import drawing, figures, in_kernel, published
+from artifact import drawing, estimate, figures, in_kernel, published
 from artifact.load import KernelSamples, Samples
 
 MARKERS = "osD^v<>"
@@ -49,6 +50,27 @@ def ladder(cells: list[KernelSamples]) -> Figure:
     loops.set_title("the bookkeeping of each rung")
     drawing.legend_below(fig, costs, columns=3)
     fig.suptitle("What wrapping a page copy costs inside a kernel")
+    return fig
+
+
+def user_ladder(cells: list[Samples]) -> Figure:
+    """The same rungs in user space, where they are timed."""
+    samples, = cells
+    own = drawing.own_primitive(samples)
+    rungs = {f"serial:page:{own}:map=2017": "loop of 2017", f"serial:page:{own}:map=2026": "loop of 2026",
+             f"serial:bulk:{own}": "one call"}
+    fig, ax = plt.subplots(figsize=(8.5, 2.8), layout="constrained")
+    for y, arm in enumerate(rungs):
+        found = estimate.added_ns(samples, arm, f"serial:page:{own}", figures.pages_per_folio(samples))
+        stable = estimate.is_stable(samples)
+        ax.errorbar(found.value, y, fmt="o", color=drawing.COLOURS[0], elinewidth=1.2,
+                    markerfacecolor=drawing.COLOURS[0] if stable else "white",
+                    xerr=[[found.value - found.low], [found.high - found.value]]
+                    if np.isfinite(found.high) else None)
+    _label_rows(ax, list(rungs.values()))
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_xlabel("ns for each base page, beyond bare page calls: timed, in user space")
+    ax.set_title(f"The same rungs in user space, with {own}")
     return fig
 
 
@@ -100,51 +122,42 @@ def calibrated(cells: list[Samples], ladders: list[KernelSamples], mhz: float) -
 def moves(cells: list[KernelSamples], ladders: list[KernelSamples]) -> Figure:
     """move_pages(2) by kind of page, and what was published of it."""
     timed = [samples for samples in cells if not _counted(samples)]
-    counted = [samples for samples in cells if _counted(samples)]
-    fig, (ours, theirs) = plt.subplots(1, 2, figsize=(15, 4.8), layout="constrained",
-                                       width_ratios=[3, 2])
+    fig, (ours, theirs, shares) = plt.subplots(1, 3, figsize=(17, 4.8), layout="constrained",
+                                               width_ratios=[3, 2, 2])
     if timed:
-        _throughputs(ours, timed)
+        _by_row(ours, timed, in_kernel.gbps, "{:.2f}")
+        ours.set_xlabel("GB/s, median")
+        ours.set_title("timed here")
     else:
-        _bookkeeping(ours, counted, ladders)
+        _by_row(ours, cells, lambda samples, arm: in_kernel.bookkeeping(
+            samples, _ladder_of(samples, ladders), arm), "{:,.0f}")
+        ours.set_xlabel("instructions for each 4 KiB moved, less those of the copy:\n"
+                        "counted, not timed")
+        ours.set_title("counted in a virtual machine: the bookkeeping alone")
     _published_moves(theirs, timed)
+    _copy_shares(shares, timed, ladders)
     fig.suptitle("move_pages(2) by the kind of page")
     return fig
 
 
-def _throughputs(ax: Axes, cells: list[KernelSamples]) -> None:
+def _by_row(ax: Axes, cells: list[KernelSamples], of, text: str) -> None:
+    """A number of each row of the call, there and back."""
+    rows = list(dict.fromkeys(row for samples in cells for row in in_kernel.rows(samples)))
     for i, samples in enumerate(cells):
-        rows = in_kernel.rows(samples)
+        own = in_kernel.rows(samples)
         for way, marker in WAYS.items():
-            ax.plot([in_kernel.gbps(samples, f"{row}:{way}") for row in rows], range(len(rows)),
-                    marker, color=drawing.COLOURS[i], label=f"{_name(samples)}, {way}")
-        _label_rows(ax, list(map(in_kernel.row_label, rows)))
-    ax.set_xscale("log")
-    ax.set_xlabel("GB/s, median")
-    ax.set_title("timed here")
-    ax.legend(fontsize="small")
-
-
-def _bookkeeping(ax: Axes, cells: list[KernelSamples], ladders: list[KernelSamples]) -> None:
-    for i, samples in enumerate(cells):
-        ladder_of = next(s for s in ladders if s.cell.kernel == samples.cell.kernel)
-        rows = in_kernel.rows(samples)
-        for way, marker in WAYS.items():
-            found = [in_kernel.bookkeeping(samples, ladder_of, f"{row}:{way}") for row in rows]
-            ax.plot(found, range(len(rows)), marker, color=drawing.COLOURS[i],
-                    markerfacecolor=drawing.COLOURS[i] if way == "there" else "white",
-                    label=f"{_name(samples)}, {way}")
-        for y, row in enumerate(rows):
-            value = in_kernel.bookkeeping(samples, ladder_of, f"{row}:there")
-            ax.annotate(f"{value:,.0f}", (value, y), xytext=(8, -3), textcoords="offset points",
-                        fontsize="small")
-        _label_rows(ax, list(map(in_kernel.row_label, rows)))
+            ax.plot([of(samples, f"{row}:{way}") for row in own], [rows.index(row) for row in own],
+                    marker, color=drawing.COLOURS[i], label=f"{_name(samples)}, {way}",
+                    markerfacecolor=drawing.COLOURS[i] if way == "there" else "white")
+        for row in own:
+            value = of(samples, f"{row}:there")
+            ax.annotate(text.format(value), (value, rows.index(row)), xytext=(8, -3),
+                        textcoords="offset points", fontsize="small")
+    _label_rows(ax, list(map(in_kernel.row_label, rows)))
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    ax.set_xlim(low, 2 * high)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    ax.set_xlabel("instructions for each 4 KiB moved, less those of the copy: counted, not timed")
-    ax.set_title("counted in a virtual machine: the bookkeeping alone")
+    ax.set_xlim(low, 3 * high)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}"))
     ax.legend(fontsize="small", loc="lower right")
 
 
@@ -152,26 +165,60 @@ def _published_moves(ax: Axes, timed: list[KernelSamples]) -> None:
     """Throughput of the same calls in the published tables, where serial."""
     found = published.figures()
     serial = found[found["variant"].isin(["base-page", "thp-migration", "vanilla"])
-                   & (found["unit"].str.startswith("G") | found["unit"].str.startswith("MB/s"))
-                   & found["page_size_kib"].isin([4, 2048])]
-    for i, (size, label) in enumerate(((4, "base pages"), (2048, "huge pages"))):
+                   & found["unit"].str.startswith("G") & found["page_size_kib"].isin([4, 2048])]
+    kinds = {4: "base", 2048: "huge"}
+    for y, (size, kind) in enumerate(kinds.items()):
         rows = serial[serial["page_size_kib"] == size]
+        to_gb = rows["unit"].str.startswith("GiB").map({True: 2**30 / 1e9, False: 1.0})
+        beside = 0.05 * (rows["source_id"].str[1:].astype(int) % 7 - 3)
+        ax.plot(rows["value"] * to_gb, y + beside, **drawing.PUBLISHED_STYLE,
+                label=None if y else "published")
         ours = [in_kernel.gbps(samples, f"{row}:there") for samples in timed
-                for row in in_kernel.rows(samples)
-                if row.startswith("base" if size == 4 else "huge")]
-        values = rows["value"] * rows["unit"].str.startswith("GiB").map({True: 1.073741824,
-                                                                          False: 1.0})
-        sources = rows["source_id"].astype("category").cat.codes
-        ax.plot(values, i + 0.05 * (sources % 7 - 3), "D", color="0.45", markersize=5,
-                label="published, serial" if not i else None)
-        ax.plot(ours, [i] * len(ours), "o", color=drawing.COLOURS[0],
-                label="timed here" if not i and ours else None)
-    _label_rows(ax, ["base pages", "huge pages"])
+                for row in in_kernel.rows(samples) if row.startswith(kind)]
+        ax.plot(ours, [y] * len(ours), "o", color=drawing.COLOURS[0],
+                label="timed here" if ours and not y else None)
+    _label_rows(ax, [f"{kind} pages" for kind in kinds.values()])
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.set_xlabel("GB/s of the whole call, any number of pages, any machine")
-    ax.set_title("published" + ("" if timed else "; to time it here takes two nodes, or KVM"))
+    ax.set_xlabel("GB/s of the whole call, serial copies, any number of\npages, each on its machine")
+    ax.set_title("published" if timed else "published; to time it takes two nodes, or KVM",
+                 fontsize="small")
     ax.legend(fontsize="small")
+
+
+def _copy_shares(ax: Axes, timed: list[KernelSamples], ladders: list[KernelSamples]) -> None:
+    """Which part of the call is the copy: published, and where it was timed."""
+    found = published.figures()
+    rows = found[found["variant"].isin(["vanilla:copy share F",
+                                        "vanilla: folio_copy() share of move_pages()"])]
+    labels = list(dict.fromkeys(_pages_label(*row) for row in
+                                sorted(zip(rows["page_size_kib"], rows["pages"]))))
+    percent = rows["unit"].str.startswith("fraction").map({True: 100.0, False: 1.0})
+    ax.plot(rows["value"] * percent, [labels.index(_pages_label(*row)) for row in
+                                      zip(rows["page_size_kib"], rows["pages"])],
+            **drawing.PUBLISHED_STYLE, label="published")
+    sizes = {"base:1": (4, 1), "base:512": (4, 512), "huge:1": (2048, 1)}
+    for samples in timed:
+        ladder_of = _ladder_of(samples, ladders)
+        ours = {labels.index(_pages_label(*sizes[row])): 100 * in_kernel.copy_share(
+            samples, ladder_of, f"{row}:there") for row in in_kernel.rows(samples)
+            if ladder_of and row in sizes}
+        ax.plot(list(ours.values()), list(ours), "o", color=drawing.COLOURS[0], label=_name(samples))
+    _label_rows(ax, labels)
+    ax.set_xlim(0, 105)
+    ax.set_xlabel("% of the call's time that is the copy")
+    ax.set_title("published copy share" + ("" if timed else ": a ratio of times"),
+                 fontsize="small")
+    ax.legend(fontsize="small", loc="upper right")
+
+
+def _pages_label(size_kib: float, count: float) -> str:
+    return f"{count:.0f} x {size_kib:.0f} KiB"
+
+
+def _ladder_of(samples: KernelSamples, ladders: list[KernelSamples]) -> KernelSamples | None:
+    """The ladder of the same kernel; the host has none."""
+    return next((s for s in ladders if s.cell.kernel == samples.cell.kernel), None)
 
 
 def live(cells: list[KernelSamples]) -> Figure:

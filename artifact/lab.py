@@ -7,7 +7,6 @@ on every machine. A ``rep`` counts once for each of its iterations, so counts
 say what bookkeeping costs and nothing about how fast bytes move.
 """
 
-import concurrent.futures
 import dataclasses
 import gzip
 import hashlib
@@ -30,8 +29,9 @@ from artifact.plan import KernelCell
 from artifact.problem import Problem, one_line
 
 QEMU = "qemu-system-x86_64"
-BOOT_SECONDS = 120      # far more than any leg takes: something hangs
+BOOT_SECONDS = 300      # far more than any boot takes, side by side too: it hangs
 KMOD = paths.CTOOLS / "kmod"
+SCRATCH = ".lab-"       # folders in the results, while machines run
 MARK = re.compile(r"^(begin|end) (\S+)(?: (\d+))?$")
 ROUNDS = 8              # of the ladder; counts repeat but for a timer's tick
 LIVE = ("off", "loop", "bulk", "highpri:1", "highpri:2", "unbound:1", "unbound:2")
@@ -41,6 +41,9 @@ def steps(kernel: Kernel, counting: bool) -> list[tuple[str, str]]:
     """What the machine is asked, in turn: names and shell commands."""
     ladder = "/sys/kernel/debug/pagecopy/ladder"
     found = [("release", "uname -r"),
+             # It loads whole or not at all.
+             ("refuses-order", "! insmod /pagecopy_kmod.ko order=11 2>/dev/null"),
+             ("refuses-pairs", "! insmod /pagecopy_kmod.ko pairs=4096 2>/dev/null"),
              ("load", f"insmod /pagecopy_kmod.ko ticks={int(counting)} rounds={ROUNDS} pairs=4"),
              ("ladder", f"cat {ladder}")]
     program = f"/movepages --json --rounds=2 {'--ticks' if counting else ''}"
@@ -69,6 +72,9 @@ def measure(run: paths.Run, cells: list[KernelCell], say) -> int:
 
     Returns the greatest difference of an instruction count between boots.
     """
+    # Of a run that was killed; the caller holds the lock.
+    for leftover in paths.RESULTS.glob(f"{SCRATCH}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     differences = [0]
     for name in dict.fromkeys(cell.kernel for cell in cells):
         wanted = [cell for cell in cells if cell.kernel == name]
@@ -78,7 +84,7 @@ def measure(run: paths.Run, cells: list[KernelCell], say) -> int:
         else:
             kernel = kernels.find(name)
             unpacked = kernels.fetch(kernel, say)
-            answers = _boots(kernel, unpacked, wanted[0].boots, say)
+            answers = ask(kernel, unpacked, wanted[0].boots, say)
             facts = [_facts(unpacked)] * len(answers)
             differences.append(_difference(answers))
             say(f"{name}: {len(answers)} boots of {unpacked.release}, greatest difference of any "
@@ -99,30 +105,26 @@ def summary(run: paths.Run, cells: list[KernelCell]) -> list[str]:
     return lines
 
 
-def _boots(kernel: Kernel, unpacked: kernels.Unpacked, count: int, say) -> list[Answer]:
+def ask(kernel: Kernel, unpacked: kernels.Unpacked, boots: int, say,
+        planted: bool = False) -> list[Answer]:
+    """Boots a kernel so often. Problem where a boot does not end, a step of it
+    fails, or a copy was wrong, as with the planted module."""
     counting = not kernels.has_kvm()
-    say(f"{kernel.name}: booting {unpacked.release} {count} times, "
+    say(f"{kernel.name}: booting {unpacked.release} {boots} times, "
         + ("counting instructions" if counting else "taking times"))
-    # Side by side nothing is timed and everything is counted.
-    workers = len(machine.usable_cpus()) if counting else 1
-    with tempfile.TemporaryDirectory(prefix="pagecopy-lab-") as folder, \
-            concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        programs = _programs(kernel, unpacked, Path(folder), say)
-        return list(pool.map(lambda _: boot(kernel, unpacked, programs, counting), range(count)))
-
-
-def boot(kernel: Kernel, unpacked: kernels.Unpacked, programs: dict[str, Path],
-         counting: bool) -> Answer:
-    """One boot; Problem where it does not end, or a step of it fails."""
-    with tempfile.TemporaryDirectory(prefix="pagecopy-boot-") as name:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=paths.RESULTS) as name:
+        programs = _programs(kernel, unpacked, Path(name), say, planted)
         initramfs = Path(name) / "initramfs"
         initramfs.write_bytes(_initramfs(_init(steps(kernel, counting)), programs))
-        said = _run_qemu(_qemu(kernel, vmlinux(unpacked), initramfs, counting), Path(name))
-    return _answer(unpacked, _steps_said(said))
+        command = _qemu(kernel, vmlinux(unpacked), initramfs, counting)
+        fitting = machine.memory_bytes() // 2 // (kernel.megabytes << 20)
+        said = _run_side_by_side(command, Path(name), boots, max(1, min(
+            len(machine.usable_cpus()) if counting else 1, fitting)))
+    return [_answer(unpacked, _steps_said(text)) for text in said]
 
 
 def _programs(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path, say,
-              planted: bool = False) -> dict[str, Path]:
+              planted: bool) -> dict[str, Path]:
     """What goes into the virtual machine, by its path there."""
     return {"bin/busybox": kernels.busybox(kernel.architecture, say),
             "movepages": ctools.build(paths.CTOOLS / "movepages-static"),
@@ -130,7 +132,7 @@ def _programs(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path, say,
 
 
 def build_module(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path,
-                 planted: bool = False) -> Path:
+                 planted: bool) -> Path:
     """Builds the module against a kernel's headers, in a folder of its own."""
     sources = folder / "kmod"
     shutil.copytree(KMOD, sources, ignore=lambda _, names: {
@@ -238,24 +240,43 @@ def _qemu(kernel: Kernel, image: Path, initramfs: Path, counting: bool) -> list[
                    "-numa", f"node,nodeid={node},memdev=m{node}{more}"]
     # The short way in is for a kernel that is not compressed any more.
     firmware = ["-bios", "qboot.rom"] if image.parent.name == "vmlinux" else []
-    folder = initramfs.parent
     return [QEMU, *accelerator, "-seed", "1", "-M", "q35,usb=off,vmport=off,smbus=off,sata=off",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", *firmware, *memory,
-            "-serial", f"file:{folder / 'console'}", "-serial", f"file:{folder / 'answer'}",
             "-kernel", str(image), "-initrd", str(initramfs), "-append",
             f"{COMMAND_LINE} {kernel.command_line}"]
 
 
-def _run_qemu(command: list[str], folder: Path) -> str:
-    """What the machine said by its second serial line."""
+def _run_side_by_side(command: list[str], folder: Path, count: int, most: int) -> list[str]:
+    """What each of several boots said by its second serial line. Side by side
+    nothing may be timed, and everything can be counted."""
+    said = []
+    for first in range(0, count, most):
+        boots = [folder / f"boot-{nth}" for nth in range(first, min(first + most, count))]
+        running = []
+        try:
+            for boot in boots:
+                boot.mkdir()
+                running.append(subprocess.Popen(
+                    [*command, *(word for line in ("console", "answer")
+                                 for word in ("-serial", f"file:{boot / line}"))],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                    preexec_fn=ctools.die_with_parent))
+            said += [_what_it_said(qemu, boot) for qemu, boot in zip(running, boots)]
+        finally:
+            for qemu in running:
+                qemu.kill()
+                qemu.wait()
+    return said
+
+
+def _what_it_said(qemu: subprocess.Popen, boot: Path) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_SECONDS,
-                              preexec_fn=ctools.die_with_parent)
-        why = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+        _, errors = qemu.communicate(timeout=BOOT_SECONDS)
+        why = errors.strip().splitlines()[-1:] if qemu.returncode else []
     except subprocess.TimeoutExpired:
         why = [f"it did not end within {BOOT_SECONDS} s"]
-    answer, console = ((folder / name).read_text(errors="replace") if (folder / name).exists()
-                       else "" for name in ("answer", "console"))
+    answer, console = ((boot / name).read_text(errors="replace") if (boot / name).exists() else ""
+                       for name in ("answer", "console"))
     if why or "end done 0" not in answer:
         lines = [line for line in console.splitlines() if line.strip()]
         last = [line for line in lines if "panic" in line or "BUG" in line][:1] or lines[-1:]

@@ -626,12 +626,18 @@ def _kernel_cells(experiments: tuple[str, ...], names: list[str],
     if (why := kernels.lacking()):
         return [], (("the virtual machine", why),)
     unit = "ns" if kernels.has_kvm() else "instructions"
-    absent = tuple((f"the {kernel.name} kernel in the virtual machine",
-                    "not fetched yet: make kernel-lab does")
-                   for kernel in found if not kernels.fetched(kernel))
-    return [KernelCell(experiment, kernel.name, unit, boots, kernels.digest())
-            for kernel in found if kernels.fetched(kernel) for experiment in experiments
-            if kernels.answers(kernel, experiment)], absent
+    cells, absent = [], []
+    for kernel in found:
+        asked = [e for e in experiments if kernels.answers(kernel, e)]
+        if not kernels.fetched(kernel):
+            absent.append((f"the {kernel.name} kernel in the virtual machine",
+                           "not fetched yet: make kernel-lab does"))
+        elif "moves" in experiments and "moves" not in asked:
+            absent.append((f"move_pages(2) in the {kernel.name} kernel", "the lab gives it one node"))
+        else:
+            cells += [KernelCell(experiment, kernel.name, unit, boots, kernels.digest())
+                      for experiment in asked]
+    return cells, tuple(absent)
 
 
 def _that_fit(huge: int, batches) -> tuple[list[int], tuple]:

@@ -86,8 +86,8 @@ static const char help[] =
 "\n"
 "  --from=NODE --to=NODE  nodes with memory (the first two)\n"
 "  --rounds=N   each row once in each, in random order (16)\n"
-"  --live=STEP,STEP,..  each row under each of loop, bulk, highpri:N,\n"
-"               unbound:N, off: needs ctools/kmod loaded, and root\n"
+"  --live=STEP,STEP,..  each row under each of off, loop, bulk, highpri:N,\n"
+"               unbound:N: needs ctools/kmod loaded, and root\n"
 "  --ticks      ticks of the TSC in place of ns, for instruction counting\n"
 "  --json       all samples, and what /proc/vmstat counted\n"
 "  --help\n"
@@ -319,6 +319,16 @@ static void set_live(const char *step)
 	if (fd < 0 || write(fd, step, strlen(step)) < 0)
 		leave(CANNOT, "--live=%s: %s: %s: is ctools/kmod loaded, and "
 		      "are you root?", step, LIVE, strerror(errno));
+	close(fd);
+}
+
+/* Whatever ends this: the next move is to be the kernel's own. */
+static void put_back(void)
+{
+	int fd = open(LIVE, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "off", 3) < 0)
+		return;
 	close(fd);
 }
 
@@ -570,9 +580,9 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < count; i++)
 		make_pages(&rows[i]);
 	count = make_arms(arms, rows, count);
-	run(arms, count);
 	if (opt.live)
-		set_live("off");
+		atexit(put_back);
+	run(arms, count);
 	if (opt.json)
 		print_json(arms, count);
 	else

@@ -8,7 +8,11 @@ import pytest
 
 from artifact import paths
 
-SOURCES = sorted(str(p) for p in paths.CTOOLS.glob("*.c") if p.name != "planted.c")
+SOURCES = sorted(str(p) for p in paths.CTOOLS.glob("*.c") if p.name not in ("planted.c", "movepages.c"))
+
+
+PROGRAMS = {"pagecopy": SOURCES, "movepages": [str(paths.CTOOLS / name) for name in
+                                                ("movepages.c", "buffers.c")]}
 
 
 def make(*arguments):
@@ -23,13 +27,14 @@ def test_no_compiler_is_one_clear_line():
     assert said == ["no C compiler 'no-such-compiler': install gcc, or make CC=clang"]
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_no_warnings(tmp_path, compiler):
+def test_no_warnings(tmp_path, compiler, program):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
     subprocess.run([compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror",
                     "-Wstrict-prototypes", "-Wmissing-prototypes", "-DBUILD_FLAGS=\"\"",
-                    *SOURCES, "-o", str(tmp_path / "pagecopy"), "-pthread", "-lm"], check=True)
+                    *PROGRAMS[program], "-o", str(tmp_path / program), "-pthread", "-lm"], check=True)
 
 
 def test_arm64_copies_every_byte(tmp_path):

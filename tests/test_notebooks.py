@@ -38,7 +38,11 @@ def cells(name):
     return nbformat.read(notebooks.source(name), as_version=4).cells
 
 
-@pytest.mark.parametrize("name", notebooks.names())
+def test_every_notebook_is_run_here_or_with_the_lab():
+    assert [*TINY, "07-page-migration", "08-in-kernel"] == notebooks.names()
+
+
+@pytest.mark.parametrize("name", TINY)
 def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
     done = artifact("notebook", "--run", "one", name, *TINY[name])
     assert done.returncode == 0 and done.stderr == "", done.stderr
