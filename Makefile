@@ -54,6 +54,18 @@ lab: env			## JupyterLab on 127.0.0.1, with a token
 	@cd "$(ROOT)/notebooks" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
 		$$(test "$$(id -u)" = 0 && echo --allow-root)
 
+claims: env			## the verdict on every published claim (RUN=name)
+	@$(ARTIFACT) claims --run "$(RUN)"
+
+changelog: env			## text for a commit message and a cover letter (RUN=name)
+	@$(ARTIFACT) changelog --run "$(RUN)"
+
+compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a b c.tar.gz"
+	@$(ARTIFACT) compare $(RUNS)
+
+pack: env			## one file of a run's measurements for somebody else (RUN=name)
+	@$(ARTIFACT) pack --run "$(RUN)"
+
 aa: env				## the same kernel against itself, REPEATS times: does the interval cover 1?
 	@$(ARTIFACT) aa --repeats "$(REPEATS)"
 
@@ -93,4 +105,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures notebook kernel-lab lab aa agree test clean distclean env
+.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree test clean distclean env

@@ -47,7 +47,8 @@ def reproduce(arguments) -> None:
     _draw(run, arguments.run)
     for name in notebooks.names():
         say(f"\n{name}: {report.kept(run, name)['answer']}")
-    say(f"\nreport: {paths.shown(run.report)}")
+    say(f"\nreport: {paths.shown(run.report)}\n")
+    claims(arguments)
 
 
 def figures(arguments) -> None:
@@ -127,6 +128,41 @@ def kernel_lab(arguments) -> int:
         say("the boots do not agree: the counts of this QEMU do not repeat")
         return 1
     return 0
+
+
+def claims(arguments) -> None:
+    """The verdict on every published claim, from what a run measured."""
+    from artifact import claims as judged, notebooks
+
+    for line in judged.table(judged.verdicts(notebooks.evidence(paths.run(arguments.run)))):
+        say(line)
+
+
+def changelog(arguments) -> None:
+    """Text for a commit message and a cover letter, from what a run measured."""
+    from artifact import changelog as written, claims as judged, notebooks
+
+    run = paths.run(arguments.run)
+    found = notebooks.evidence(run)
+    text = written.text(found, judged.verdicts(found))
+    paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
+    say(text + f"\n(in {paths.shown(run.drawn / 'changelog.txt')})")
+
+
+def compare(arguments) -> None:
+    """Several runs, or packed ones, in one table of claims and one set of figures."""
+    from artifact import compare as compared
+
+    lines, report = compared.write([compared.opened(name) for name in arguments.runs])
+    say("\n".join(lines))
+    say(f"\nreport: {paths.shown(report)}")
+
+
+def pack(arguments) -> None:
+    """One file of a run's measurements, to give to somebody else."""
+    from artifact import compare as compared
+
+    say(f"packed: {paths.shown(compared.pack(paths.run(arguments.run)))}")
 
 
 def check(arguments) -> None:
@@ -209,9 +245,11 @@ def _draw(run: paths.Run, run_name: str) -> None:
     say(f"drawing {', '.join(notebooks.names())}")
     with ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
         done = [pool.submit(notebooks.execute, name, _defaults(name, run_name))
-                for name in notebooks.names()]
+                for name in notebooks.names() if name != notebooks.PAPER]
         for future in done:
             future.result()
+    # It says which demands the figures of the others answer.
+    notebooks.execute(notebooks.PAPER, _defaults(notebooks.PAPER, run_name))
     report.write(run)
 
 
@@ -232,7 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (reproduce, plan):
+    for function in (reproduce, plan, claims, changelog, pack):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
     add(figures).add_argument("--run", default="")
     command = add(notebook)
@@ -248,6 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--processes", type=_count, default=20)
     command.add_argument("--rounds", type=_count, default=384)
     add(agree).add_argument("runs", nargs=2)
+    add(compare).add_argument("runs", nargs="+")
     return parser
 
 

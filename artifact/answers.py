@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from artifact import ctools, drawing, estimate, figures, harm, harm_figures, in_kernel, plan
+from artifact import claims, ctools, drawing, estimate, figures, harm, harm_figures, in_kernel, plan
 from artifact.estimate import Estimate
 from artifact.load import KernelSamples, Samples
 
@@ -229,6 +229,15 @@ def in_kernels(cells: dict[str, list], parameters: dict) -> Answer:
                 Estimate(*[atomic] * 3)
     return Answer("To map both pages of a copy, as in 2017 and as in 2026, costs "
                   + "; ".join(phrases) + "." + _not_time(cells["ladder"]), headlines)
+
+
+def verdicts(found: list[claims.Verdict]) -> Answer:
+    """On all published claims; the ratios they rest on are headlines too."""
+    counts = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
+    phrases = [f"{len(ids)} {word}" + (f" ({', '.join(ids)})" if word in claims.WORDS[:3] else "")
+               for word, ids in counts.items() if ids]
+    return Answer(f"Of {len(found)} published claims, by intervals that allow for their number: "
+                  f"{', '.join(phrases)}.", {})
 
 
 def _where(samples: KernelSamples) -> str:

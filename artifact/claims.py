@@ -14,13 +14,12 @@ import tomllib
 from collections.abc import Callable
 
 from artifact import drawing, estimate, figures, harm, harm_figures, in_kernel, load, machine
-from artifact import notebooks, paths, plan, published
+from artifact import paths, plan, published
 from artifact.estimate import Estimate
 from artifact.problem import Problem, one_line
 
 FILE = paths.PUBLISHED / "claims.toml"
-FIELDS = {"id", "who", "when", "says", "published", "test", "what", "holds", "band", "needs", "why",
-          "sources", "answers"}
+WORDS = ("holds", "does not hold", "inconclusive", "not applicable", "cited only")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Claim:
     when: str
     says: str
     published: str = ""
+    ratio: tuple[float, float] | None = None    # published, least and most
     test: str = ""
     what: str = ""
     holds: tuple[float, float] = (0.0, math.inf)
@@ -80,21 +80,19 @@ def claims() -> tuple[Claim, ...]:
     return found
 
 
+class Absent(Exception):
+    """The run lacks what a test is made of."""
+
+
 class Evidence:
     """Everything that a run measured, by experiment and label."""
 
-    def __init__(self, run: paths.Run):
+    def __init__(self, run: paths.Run, everything: plan.Plan):
         self.run = run
         self.machine = machine.load(run.machine)
-        self.skipped: dict[str, str] = {}
-        self.cells: dict[tuple[str, str], object] = {}
-        for name in notebooks.names():
-            parameters = {**notebooks.defaults(name), "run": run.name}
-            found = notebooks.planned(name, run, parameters)
-            self.skipped |= dict(found.skipped)
-            for cell in found.cells:
-                label = cell.label if isinstance(cell, plan.Cell) else cell.kernel
-                self.cells[cell.experiment, label] = cell
+        self.skipped = dict(everything.skipped)
+        self.cells = {(cell.experiment, cell.label if isinstance(cell, plan.Cell) else cell.kernel):
+                      cell for cell in everything.cells}
         tested = sum(bool(claim.test) and not _missing(claim, self) for claim in claims())
         self.level = 1 - (1 - estimate.LEVEL) / max(tested, 1)
 
@@ -111,14 +109,24 @@ class Evidence:
         return Finding(estimate.speedup(samples, arm, over, self.level), (samples,))
 
 
-class Absent(Exception):
-    """The run lacks what a test is made of."""
-
-
-def verdicts(run: paths.Run) -> list[Verdict]:
+def verdicts(evidence: Evidence) -> list[Verdict]:
     """One for each claim, in their order. Raises Problem where cells are missing."""
-    evidence = Evidence(run)
     return [_verdict(claim, evidence) for claim in claims()]
+
+
+def table(found: list[Verdict]) -> list[str]:
+    """A line for each claim, for a terminal."""
+    lines = [f"{'claim':5} {'verdict':14} {'measured':>22} {'region':>12}  what, or why not"]
+    for verdict in found:
+        claim, measured = verdict.claim, str(verdict.measured or "")
+        region = f"{claim.holds[0]:g}..{claim.holds[1]:g}" if claim.test else ""
+        text = claim.what if verdict.measured else verdict.why
+        if verdict.word == "inconclusive" and verdict.why != claim.band:
+            text += f" ({verdict.why})"
+        lines.append(f"{claim.id:5} {verdict.word:14} {measured:>22} {region:>12}  {text}")
+    words = [verdict.word for verdict in found]
+    lines.append(", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words))
+    return lines
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
@@ -141,15 +149,22 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
                    else claim.band, found.measured)
 
 
+MARGIN = 0.05       # within which a ratio is as good as 1
+
+
 def decide(measured: Estimate, region: tuple[float, float]) -> str:
-    """By where the whole interval lies; the region's ends belong to it, but for
-    1, which is no difference."""
+    """By where the whole interval lies. A region that begins or ends at 1 claims
+    a difference: that does not hold either where the interval has 1 in it and
+    ends so near to it that any difference would be within the margin."""
     low, high = region
     inside = (measured.low > low if low == 1 else measured.low >= low) and \
         (measured.high < high if high == 1 else measured.high <= high)
     if inside:
         return "holds"
-    return "does not hold" if measured.high < low or measured.low > high else "inconclusive"
+    outside = measured.high < low * (1 + MARGIN) if low == 1 else \
+        measured.low > high * (1 - MARGIN) if high == 1 else \
+        measured.high < low or measured.low > high
+    return "does not hold" if outside else "inconclusive"
 
 
 def _missing(claim: Claim, evidence: Evidence) -> str:
@@ -317,6 +332,12 @@ def demands() -> tuple[Demand, ...]:
         raise Problem(f"cannot read {paths.shown(path)}", one_line(error),
                       "restore it: git checkout data/published") from error
     return found
+
+
+def coverage_lines(drawn: set[str], skipped: dict[str, str]) -> list[str]:
+    """The same for a terminal."""
+    return [f"{demand.id:4} {demand.weight}  {demand.asks} ({demand.who}): {answer}"
+            for demand, answer in coverage(drawn, skipped)]
 
 
 def coverage(drawn: set[str], skipped: dict[str, str]) -> list[tuple[Demand, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 
-from artifact import answers, estimate, load, machine, measure, paths, plan
+from artifact import answers, claims, estimate, load, machine, measure, paths, plan
 from artifact.problem import Problem, one_line
 
 # What a notebook's parameters mean is told by the signature of its plan.
@@ -25,7 +25,9 @@ PLANS: dict[str, Callable[..., plan.Plan]] = {
     "06-idle-cpus": plan.idle_cpus,
     "07-page-migration": plan.page_migration,
     "08-in-kernel": plan.in_kernel,
+    "09-changelog": plan.changelog,
 }
+PAPER = "09-changelog"      # made of what the others measured
 ANSWERS = {
     "01-serial-copy": answers.serial_copy,
     "02-parallel-copy": answers.parallel_copy,
@@ -35,6 +37,8 @@ ANSWERS = {
     "06-idle-cpus": answers.idle_cpus,
     "07-page-migration": answers.page_migration,
     "08-in-kernel": answers.in_kernels,
+    "09-changelog": lambda cells, parameters: answers.verdicts(
+        claims.verdicts(evidence(paths.run(parameters["run"])))),
 }
 
 
@@ -220,8 +224,9 @@ def planned(name: str, run: paths.Run, parameters: dict) -> plan.Plan:
     """What the parameters mean on this machine; what they meant on the
     recording one for a recorded run."""
     wanted = {key: value for key, value in parameters.items() if key != "run"}
-    if run.may_measure:
-        return PLANS[name](**wanted)
+    if run.may_measure or name == PAPER:
+        own = PLANS[name](**wanted)
+        return everything(run) if name == PAPER else own
     try:
         stored = json.loads((run.measured / "plans.json").read_text())[name]
         found = plan.Plan.from_json(stored["plan"])
@@ -238,9 +243,53 @@ def store_plans(run: paths.Run) -> None:
     """Keeps what the default parameters meant here, for a reader elsewhere."""
     stored = {}
     for name in PLANS:
+        if name == PAPER:
+            continue
         parameters = {key: value for key, value in defaults(name).items() if key != "run"}
         stored[name] = {"parameters": parameters, "plan": PLANS[name](**parameters).as_json()}
     paths.write_atomically(run.measured / "plans.json", json.dumps(stored, indent=1).encode())
+
+
+def everything(run: paths.Run) -> plan.Plan:
+    """The cells of all notebooks with their own parameters, each once."""
+    plans = [planned(name, run, defaults(name)) for name in PLANS if name != PAPER]
+    return plan.Plan(tuple({cell.id: cell for found in plans for cell in found.cells}.values()),
+                     tuple(dict.fromkeys(what for found in plans for what in found.skipped)))
+
+
+def evidence(run: paths.Run) -> claims.Evidence:
+    return claims.Evidence(run, everything(run))
+
+
+def require_plans(run: paths.Run) -> None:
+    """Problem where a run was never measured to its end."""
+    if not (run.measured / "plans.json").exists():
+        raise Problem(f"run {run.name}", "not measured to its end",
+                      "run 'make reproduce' first")
+
+
+def answered(run: paths.Run) -> list[answers.Answer]:
+    """What each notebook would answer of a run, without drawing anything."""
+    found = []
+    for name in PLANS:
+        samples: dict[str, list] = {}
+        if name == PAPER:
+            continue
+        for cell in planned(name, run, defaults(name)).cells:
+            samples.setdefault(cell.experiment, []).append(load.any_cell(run, cell))
+        if samples:
+            found.append(ANSWERS[name](samples, {**defaults(name), "run": run.name}))
+    return found
+
+
+def drawn(run: paths.Run) -> set[str]:
+    """The figures of a run that are there, by name."""
+    found = set()
+    for name in PLANS:
+        path = run.notebooks / f"{name}.json"
+        if path.exists():
+            found |= {figure["file"] for figure in json.loads(path.read_text())["figures"]}
+    return found
 
 
 def suffix(name: str, parameters: dict) -> str:

@@ -618,6 +618,19 @@ def in_kernel(*, lab_kernels: list[str], boots: int, base_page: str, huge_page: 
     return Plan((*cells, *([sweep] if cells else [])), skipped)
 
 
+def changelog(*, cpus: int, one_thread_gbps: float, limit_gbps: float,
+              dispatch_us: float) -> Plan:
+    """09-changelog measures nothing of its own: its parameters describe another
+    machine, of which the model says where threads pay. Raises Problem where
+    they describe none."""
+    _positive(cpus=cpus)
+    for name, value in (("one_thread_gbps", one_thread_gbps), ("limit_gbps", limit_gbps),
+                        ("dispatch_us", dispatch_us)):
+        if not 0 < value < 1e6:
+            raise Problem(f"{name}: {value!r}", "not a positive number", "give one, as 12.5")
+    return Plan(())
+
+
 def _kernel_cells(experiments: tuple[str, ...], names: list[str],
                   boots: int) -> tuple[list[KernelCell], tuple]:
     """What the lab's kernels are asked, and why some of it is not."""

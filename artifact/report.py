@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from artifact import machine, notebooks, paths, published
+from artifact import changelog, claims, machine, notebooks, paths, published
 from artifact.problem import Problem, one_line
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -19,9 +19,13 @@ def write(run: paths.Run) -> Path:
     parts = {name: kept(run, name) for name in notebooks.names()}
     for part in parts.values():
         for figure in part["figures"]:
-            figure["png"] = _embedded(run.figures / f"{figure['file']}.png")
+            figure["png"] = embedded(run.figures / f"{figure['file']}.png")
     found = machine.load(run.machine)
-    html = _environment().get_template(TEMPLATE.name).render(
+    evidence = notebooks.evidence(run)
+    verdicts = claims.verdicts(evidence)
+    paths.write_atomically(run.drawn / "changelog.txt",
+                           changelog.text(evidence, verdicts).encode("ascii"))
+    html = environment().get_template(TEMPLATE.name).render(
         run=run, parts=parts, machine=found, summary=machine.summary(found),
         skipped=dict.fromkeys((what, why) for part in parts.values()
                               for what, why in part["skipped"]),
@@ -29,6 +33,7 @@ def write(run: paths.Run) -> Path:
         cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
+        verdicts=verdicts, coverage=claims.coverage(notebooks.drawn(run), evidence.skipped),
         facts=_flat(found), request=published.REQUEST, sources=published.sources(),
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}))
     paths.write_atomically(run.report, html.encode())
@@ -66,13 +71,13 @@ def agreement(one: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
     return sorted(lines, key=lambda line: line.split("]  ")[-1]), all_agree
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE.parent), autoescape=True,
                               undefined=jinja2.StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)
 
 
-def _embedded(path: Path) -> str:
+def embedded(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 

@@ -39,7 +39,7 @@ def cells(name):
 
 
 def test_every_notebook_is_run_here_or_with_the_lab():
-    assert [*TINY, "07-page-migration", "08-in-kernel"] == notebooks.names()
+    assert [*TINY, "07-page-migration", "08-in-kernel", notebooks.PAPER] == notebooks.names()
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -60,8 +60,8 @@ def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
             assert (results / "one" / "figures" / f"{figure['file']}.{ending}").stat().st_size
 
 
-@pytest.mark.parametrize("name", ["02-parallel-copy", "05-interference"])
-def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results, name):
+def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results):
+    name = "05-interference"
     done = artifact("notebook", "--run", "one", name, "processes=2", "rounds=2",
                     preexec_fn=on_one_cpu)
     assert done.returncode == 0, done.stderr
@@ -90,10 +90,9 @@ def test_without_the_privilege_for_nice_the_notebook_says_so(artifact, results):
 
         ctypes.CDLL(None).prctl(24, 23)     # PR_CAPBSET_DROP, CAP_SYS_NICE
         resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
-    done = artifact("notebook", "--run", "one", "03", *TINY["03-dispatch"],
-                    preexec_fn=may_not_be_nice)
+    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK], preexec_fn=may_not_be_nice)
     assert done.returncode == 0, done.stderr
-    kept, = results.glob("one/notebooks/03-*.json")
+    kept, = results.glob(f"one/notebooks/{QUICK}*.json")
     assert "it needs CAP_SYS_NICE" in kept.read_text() and "2017: bound" not in kept.read_text()
 
 
@@ -130,15 +129,6 @@ def test_wrong_parameter_is_one_line(results, monkeypatch, capsys, argument, mes
     one_line(in_this_process(monkeypatch, capsys, "notebook", "01", argument), message)
 
 
-@needs_two_cpus
-def test_relative_results_folder_is_one_folder(artifact, results, monkeypatch):
-    monkeypatch.setenv("RESULTS", "here")
-    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK])
-    assert done.returncode == 0, done.stderr
-    assert (results / "here" / "one" / "figures").is_dir()
-    assert not (paths.NOTEBOOKS / "here").exists()
-
-
 @pytest.mark.parametrize("command, message", [
     (["notebook", "99"], "no such notebook"),
     (["agree", "one"], "required: runs"),
@@ -164,15 +154,19 @@ def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameter
 
 
 @needs_two_cpus
-def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results):
+def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results, monkeypatch):
+    """In a relative results folder, which is one folder for everybody."""
+    monkeypatch.setenv("RESULTS", "here")
+    folder = results / "here" / "one"
     assert artifact("notebook", "--run", "one", QUICK, *TINY[QUICK]).returncode == 0
-    for finished in results.glob("one/cells/concurrent-3-*.json.gz"):
+    assert (folder / "figures").is_dir() and not (paths.NOTEBOOKS / "here").exists()
+    for finished in folder.glob("cells/concurrent-3-*.json.gz"):
         finished.write_bytes(b"no longer a cell")
-    before = sorted(results.glob("one/cells/*"))
+    before = sorted(folder.glob("cells/*"))
     done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK])
     one_line(done, f"notebook {QUICK}", "cut off or not a pyperf file", "partial.ipynb")
-    assert sorted(results.glob("one/cells/*")) == before
-    assert list(results.glob("one/notebooks/*.partial.ipynb"))
+    assert sorted(folder.glob("cells/*")) == before
+    assert list(folder.glob("notebooks/*.partial.ipynb"))
 
 
 @pytest.mark.parametrize("name", notebooks.names())

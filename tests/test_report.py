@@ -36,7 +36,7 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
     html = (folder / "report.html").read_text()
     figures = [figure["file"] for notebook in notebooks.names() for figure in json.loads(
         (folder / "notebooks" / f"{notebook}.json").read_text())["figures"]]
-    assert len(figures) == len(set(figures)) >= 22
+    assert len(figures) == len(set(figures)) >= 30
     for figure in figures:
         assert f'id="{figure}"' in html
         for ending in ("png", "svg"):

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What a patch may say: plain text for a commit message and a cover letter.
+
+Every number comes from the cells of a run; a sentence that the run does not
+bear out turns into the one that it does.
+"""
+
+import textwrap
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from artifact import claims, drawing, estimate, figures, harm, harm_figures, in_kernel, load
+from artifact import paths, plan
+from artifact.claims import Absent, Evidence
+from artifact.estimate import Estimate
+
+COLUMNS = 75        # of a commit message, and of a mail that is quoted
+TEMPLATE = Path(__file__).with_name("changelog.txt.j2")
+RUNG_NAMES = {"map=2017": "2017: cond_resched, kmap_atomic",
+              "map=2026": "today: kmap_local, cond_resched", "": "the calls, nothing else"}
+
+
+def text(evidence: Evidence, found: list[claims.Verdict]) -> str:
+    """The commit message and the cover letter of a run, in plain ASCII."""
+    run = evidence.run
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent), undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters["wrap"] = _wrapped
+    written = environment.get_template(TEMPLATE.name).render(
+        ladder=_ladder(evidence), threads=_threads(evidence), harm=_harm(evidence),
+        kernel=_kernel(evidence), machine=_machine(evidence), verdicts=_verdicts(found),
+        run=run.name if run.may_measure else paths.DEFAULT_RUN, skipped=[f"{what}: {why}" for what, why in evidence.skipped.items()],
+        unstable=[f"{s.cell.experiment} {s.cell.label}" for s in _timed(evidence)
+                  if not estimate.is_stable(s)])
+    return "\n".join(line.rstrip() for line in written.splitlines()) + "\n"
+
+
+def _wrapped(paragraph: str, first: str = "", rest: str = "") -> str:
+    """Words in lines of at most COLUMNS, none of them broken."""
+    return textwrap.fill(" ".join(paragraph.split()), COLUMNS, initial_indent=first,
+                         subsequent_indent=rest or first, break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def _timed(evidence: Evidence) -> list[load.Samples]:
+    return [load.cell(evidence.run, cell) for cell in evidence.cells.values()
+            if isinstance(cell, plan.Cell)]
+
+
+def _ratio(ratio: Estimate) -> str:
+    return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def _row(name: str, samples: load.Samples, arm: str, over: str) -> str:
+    """A line of the ladder, as wide as a commit message may be."""
+    us = 1e6 * float(np.median(np.median(samples.seconds[arm], axis=1)))
+    ratio = "1" if arm == over else _ratio(estimate.speedup(samples, arm, over))
+    return f"  {name:<34}{us:>8.1f}{estimate.gbps(samples, arm):>7.2f}  {ratio}"
+
+
+def _ladder(evidence: Evidence) -> dict:
+    samples = evidence.samples("serial-ladder", "cold-cold")
+    own = drawing.own_primitive(samples)
+    loop, bulk = f"serial:page:{own}:map=2026", f"serial:bulk:{own}"
+    best = estimate.best_serial(samples)
+    rows = [_row(label, samples, f"serial:page:{own}{':' + cost if cost else ''}", loop)
+            for cost, label in RUNG_NAMES.items()]
+    rows.append(_row("one call", samples, bulk, loop))
+    if best != bulk:
+        rows.append(_row(f"one call, {plan.fields(best)['primitive']}", samples, best, loop))
+    return {"rows": rows, "own": own, "huge": samples.cell.option("huge"),
+            "state": figures.cache_label(samples), "gain": _said(estimate.speedup(
+                samples, bulk, loop), "one bulk call", "the loop of today"),
+            "best": "" if best == bulk else _said(
+                estimate.speedup(samples, best, loop),
+                f"one call of {plan.fields(best)['primitive']}", "the loop of today"),
+            "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
+
+
+def _said(ratio: Estimate, what: str, over: str) -> str:
+    if not ratio.differs_from_1:
+        return f"{what} cannot be told from {over}: {_ratio(ratio)}"
+    return f"{what} is {'faster' if ratio.value > 1 else 'slower'} than {over}: {_ratio(ratio)}"
+
+
+def _threads(evidence: Evidence) -> list[str]:
+    """What is left for threads to gain, a line for each number of folios."""
+    lines = []
+    for (experiment, label), cell in evidence.cells.items():
+        if experiment != "threads" or not label.startswith("spread-"):
+            continue
+        samples = load.cell(evidence.run, cell)
+        best = estimate.best_serial(samples)
+        folios = plan.fields(best)["folios"]
+        for dispatch, word in (("wake", "woken"), ("spin", "spinning")):
+            arms = [arm for arm in harm.teams(samples, dispatch=dispatch)
+                    if int(plan.fields(arm)["threads"]) > 1]
+            if not arms:
+                continue
+            arm = max(arms, key=lambda v, s=samples, b=best: estimate.log_speedups(s, v, b).mean())
+            fields = plan.fields(arm)
+            lines.append(
+                f"  {folios + ' folio(s), ' + fields['threads'] + ' threads, ' + word:<34}"
+                f"  {_ratio(estimate.speedup(samples, arm, best))}"
+                f"  {estimate.cpu_ratio(samples, arm, best).value:>5.2f}")
+    return lines
+
+
+def _harm(evidence: Evidence) -> list[str]:
+    """Who pays, in sentences; those that this run has no cells for are left out."""
+    found = []
+    for sentence in (_victims, _crowd, _late, _busy):
+        try:
+            found.append(sentence(evidence))
+        except Absent:
+            pass
+    return found
+
+
+def _victims(evidence: Evidence) -> str:
+    kept = []
+    for name, label in plan.VICTIMS.items():
+        if name == "timer" or ("victim", name) not in evidence.cells:
+            continue
+        samples = evidence.samples("victim", name)
+        rate = harm.victim_rate(samples, harm.arm_of(samples, harm.posted(samples)))
+        kept.append(f"{label} {_ratio(rate)}")
+        posted, asked = harm.posted(samples), samples.cell.option("rate")
+    if not kept:
+        raise Absent("no victims")
+    return (f"Unrelated work on a worker's CPU keeps of its speed, beside {asked} copies a second "
+            f"by the policy \"{posted}\": {', '.join(kept)}.")
+
+
+def _crowd(evidence: Evidence) -> str:
+    samples = evidence.samples("concurrent", "2-migrators")
+    posted = harm.posted(samples)
+    arm = harm.arm_of(samples, posted)
+    ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+    return _said(ratio, f"Two migrators at once with the policy \"{posted}\", in total throughput,",
+                 "two best serial copies") + "."
+
+
+def _late(evidence: Evidence) -> str:
+    samples = evidence.samples("load", "200-percent")
+    found = harm.late_share(samples, harm.arm_of(samples, harm.posted(samples)))
+    if found is None:
+        raise Absent("no worker began")
+    return ("With every CPU loaded twice over, the last worker of "
+            f"{100 * found.value:.0f} % of the copies began when a serial copy would have been done.")
+
+
+def _busy(evidence: Evidence) -> str:
+    samples = evidence.samples("load", "200-percent")
+    arm = harm.arm_of(samples, harm_figures.ANY_CPU)
+    ratio = harm.time_ratio(samples, arm)
+    return ("Under the same load a copy by bound workers at nice 0 takes "
+            f"{_ratio(ratio)} times as long as the best serial copy.")
+
+
+def _kernel(evidence: Evidence) -> list[str]:
+    """What the lab counted; empty where it has not run."""
+    try:
+        ladder, live = (evidence.samples(e, "amd64") for e in ("ladder", "live"))
+    except Absent:
+        return []
+    if ladder.cell.unit != "instructions":
+        return []
+    atomic, local = (in_kernel.cost(ladder, f"cost:kmap_{era}") for era in ("atomic", "local"))
+    bulk = in_kernel.step_cost(live, "huge:1", "bulk")
+    team = in_kernel.step_cost(live, "base:512", "highpri:2")
+    return [f"In Linux {ladder.facts[0]['kernel']} to map both pages of a copy takes {atomic:.0f} "
+            f"instructions with kmap_atomic and {local:.0f} with kmap_local (counted in a virtual "
+            "machine, where a count says nothing about time).",
+            f"With one bulk copy in place of its folio copy move_pages() of a huge page takes "
+            f"{abs(bulk):,.0f} instructions {'less' if bulk < 0 else 'more'}; with two workers of "
+            f"system_highpri_wq that of a base page takes {abs(team):,.0f} "
+            f"{'less' if team < 0 else 'more'}."]
+
+
+def _machine(evidence: Evidence) -> list[str]:
+    """Three lines."""
+    found = evidence.machine
+    cpu, caches = found["cpu"], found["caches"]
+    last = f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
+    where = f"a guest of {found['virtual_machine']}" if found["virtual_machine"] else "bare metal"
+    return [f"{cpu['model']}, {cpu['usable']} CPUs, {last}, {where}",
+            f"{found['memory_bytes'] / 2**30:.0f} GiB on {len(found['numa_nodes'])} NUMA node(s), "
+            f"huge pages: {found['transparent_huge_pages']['enabled']}",
+            f"Linux {found['kernel']['release']}, {found['compiler']}, "
+            f"measured at commit {found['commit']}"]
+
+
+def _verdicts(found: list[claims.Verdict]) -> list[str]:
+    """The claims that were tested, in lines."""
+    lines = []
+    for verdict in found:
+        if verdict.measured is None:
+            continue
+        claim = verdict.claim
+        lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
+        lines.append(f"      {verdict.word}: {_ratio(verdict.measured)}")
+    return lines

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Verdicts, coverage and the text: by intervals, from the data, and never by hand."""
+
+import dataclasses
+import math
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from artifact import changelog, claims, load, notebooks, paths, plan, published
+from artifact.estimate import Estimate
+from artifact.problem import Problem
+
+RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    return notebooks.evidence(paths.run(f"recorded/{RECORDED[0]}"))
+
+
+@pytest.fixture(scope="module")
+def verdicts(evidence):
+    return claims.verdicts(evidence)
+
+
+@pytest.mark.parametrize("low, high, region, word", [
+    (1.01, 1.2, (1, math.inf), "holds"), (0.9, 1.2, (1, math.inf), "inconclusive"),
+    (0.8, 0.9, (1, math.inf), "does not hold"), (0.98, 1.03, (1, math.inf), "does not hold"),
+    (0.98, 1.06, (1, math.inf), "inconclusive"), (1.0, 1.2, (1, math.inf), "inconclusive"),
+    (0.5, 0.9, (0, 1), "holds"), (0.97, 1.02, (0, 1), "does not hold"),
+    (0.8, 1.02, (0, 1), "inconclusive"), (1.1, 1.3, (0, 1), "does not hold"),
+    (2.0, 3.0, (2, math.inf), "holds"), (1.9, 3.0, (2, math.inf), "inconclusive"),
+    (1.0, 1.9, (2, math.inf), "does not hold"), (0.95, 1.05, (0.9, 1.1), "holds"),
+    (1.05, 1.15, (0.9, 1.1), "inconclusive"), (1.15, 1.3, (0.9, 1.1), "does not hold")])
+def test_a_verdict_is_where_the_whole_interval_lies(low, high, region, word):
+    assert claims.decide(Estimate((low + high) / 2, low, high), region) == word
+
+
+def test_every_claim_and_every_demand_is_there():
+    assert [claim.id for claim in claims.claims()] == [f"C{n}" for n in range(1, 31)]
+    assert [demand.id for demand in claims.demands()] == [f"D{n}" for n in range(1, 41)]
+    for claim in claims.claims():
+        assert claim.who and claim.says and (claim.sources or claim.answers)
+        assert not claim.test or claim.what and claim.band
+    for demand in claims.demands():
+        assert demand.figures or demand.why
+
+
+def test_published_ratios_are_those_of_the_published_figures():
+    """None of them was typed without a row that it follows from."""
+    figures = published.figures()
+
+    def rows(source, variant, **where):
+        chosen = (figures["source_id"] == source) & (figures["variant"] == variant)
+        for column, wanted in where.items():
+            chosen &= figures[column] == wanted
+        return list(figures[chosen]["value"])
+
+    def s12(size, threads, variant="mtcopy"):
+        return rows("S12", variant, page_size_kib=size, threads=str(threads),
+                    bytes_moved=float(1 << 30))
+    huge = [rows("S01", f"{v}/huge-page", unit="ms") for v in ("thp-migration", "thp+mt-copy")]
+    mc = [rows("S13", f"folio_mc_copy {v}") for v in ("per-page", "bulk")]
+    zen3 = [rows("S13", f"folio_copy {v}") for v in ("per-page", "bulk")]
+    found = {
+        "C2": [b / a for a, b in zip(*mc)], "C3": [b / a for a, b in zip(*zen3)],
+        "C6": [a / b for a, b in zip(s12(2048, 1), s12(2048, 1, "vanilla"))],
+        "C7": [s12(2048, 16)[0] / s12(2048, 1, "vanilla")[0]],
+        "C8": [s12(2048, 8)[0] / s12(1024, 8)[0]],
+        "C9": [rows("S11", "mtcopy, threads spread across CCDs", threads="8")[0]
+               / rows("S11", "mtcopy, fill one CCD first", threads="8")[0]],
+        "C11": [a / b for a, b in zip(*huge)],
+        "C28": [rows("S20", "CLEAR (not copy), rep stos in one 1 GB extent")[0]
+                / rows("S20", "CLEAR (not copy), rep stos in 4 KB extents")[0]]}
+    stored = {claim.id: claim.ratio for claim in claims.claims() if claim.ratio}
+    for key, ratios in found.items():
+        assert (round(min(ratios), 2), round(max(ratios), 2)) == stored.pop(key), key
+    assert set(stored) == {"C16", "C17"}    # of a CPU time and of a throughput in a mail's text
+
+
+def test_every_figure_that_answers_a_demand_is_one_of_ours():
+    sources = "".join((paths.NOTEBOOKS / f"{name}.ipynb").read_text() for name in notebooks.names())
+    ours = {name.rpartition(":")[2] for name in re.findall(r'notebook\.figure\(\\"([\w:-]+)\\"', sources)}
+    for demand in claims.demands():
+        assert set(demand.figures) <= ours, demand.id
+
+
+def test_the_intervals_allow_for_the_number_of_claims(evidence, verdicts):
+    tested = [v for v in verdicts if v.claim.test and v.word != "not applicable"]
+    assert len(tested) >= 8 and evidence.level >= 1 - 0.05 / len(tested) - 1e-9
+
+
+def test_outside_of_its_domain_a_claim_is_not_applicable_and_says_why(verdicts):
+    for verdict in verdicts:
+        needs = verdict.claim.needs
+        if needs.get("cpus", 0) > 2 or needs.get("nodes", 0) > 1:
+            assert verdict.word == "not applicable" and "needs" in verdict.why
+        if verdict.word == "cited only":
+            assert not verdict.claim.test and verdict.why
+
+
+def test_an_unstable_cell_never_decides(evidence, monkeypatch):
+    from artifact import estimate
+
+    monkeypatch.setattr(estimate, "is_stable", lambda samples: False)
+    words = {v.word for v in claims.verdicts(evidence) if v.measured and v.claim.id != "C21"}
+    assert words == {"inconclusive"}
+
+
+def test_a_swapped_pair_of_arms_flips_the_claims_that_rest_on_it(evidence, verdicts, monkeypatch):
+    """Somebody mixes up a team and a serial copy: C12 turns round, others stay."""
+    read = load.any_cell
+
+    def swapped(run, cell):
+        samples = read(run, cell)
+        if not isinstance(cell, plan.Cell) or cell.experiment != "break-even":
+            return samples
+        seconds = dict(samples.seconds)
+        serial = [arm for arm in cell.variants if arm.startswith("serial") and arm.endswith("bytes=4K")]
+        teams = [arm for arm in cell.variants if arm.startswith("parallel") and arm.endswith("bytes=4K")]
+        for one, other in zip(serial, teams):
+            seconds[one], seconds[other] = seconds[other], seconds[one]
+        return dataclasses.replace(samples, seconds=seconds)
+    monkeypatch.setattr(load, "any_cell", swapped)
+    before = {v.claim.id: v.word for v in verdicts}
+    after = {v.claim.id: v.word for v in claims.verdicts(evidence)}
+    assert before.pop("C12") == "holds" and after.pop("C12") != "holds"
+    assert before == after
+
+
+def test_a_demand_has_its_figures_or_the_reason():
+    rows = claims.coverage({"victim", "timer"}, {"energy per GiB": "no counters"})
+    found = {demand.id: answer for demand, answer in rows}
+    assert found["D7"] == "victim, timer"
+    assert "energy per GiB: no counters" in found["D19"] and "idle states" in found["D19"]
+    assert "patch's to bring" in found["D24"]
+
+
+def test_the_text_is_ascii_and_survives_a_mail(evidence, verdicts):
+    started = time.monotonic()
+    text = changelog.text(evidence, verdicts)
+    assert time.monotonic() - started < 20
+    assert text.isascii() and max(map(len, text.splitlines())) <= changelog.COLUMNS
+    assert not any(line != line.rstrip() or "\t" in line for line in text.splitlines())
+    for words in ("for the commit message", "Test case:", "ctools/pagecopy", "make reproduce",
+                  "What was not shown"):
+        assert words in text
+
+
+def test_the_texts_numbers_are_those_of_the_cells(evidence, verdicts):
+    from artifact import drawing, estimate
+
+    text = changelog.text(evidence, verdicts)
+    samples = evidence.samples("serial-ladder", "cold-cold")
+    own = drawing.own_primitive(samples)
+    arm, loop = f"serial:bulk:{own}", f"serial:page:{own}:map=2026"
+    line, = [line for line in text.splitlines() if re.match(r"  one call +\d", line)]
+    assert f"{estimate.gbps(samples, arm):.2f}" in line
+    ratio = estimate.speedup(samples, arm, loop)
+    assert f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" in line
+    for verdict in verdicts:
+        if verdict.measured:
+            assert f"{verdict.word}: {verdict.measured}" in text
+
+
+def test_checkpatch_has_nothing_to_say_about_the_message(evidence, verdicts, tmp_path):
+    checkpatch = shutil.which("checkpatch.pl") or shutil.which("checkpatch")
+    if not checkpatch:
+        pytest.skip("checkpatch is not installed")
+    message = changelog.text(evidence, verdicts).split("== for the cover letter ==")[0]
+    patch = tmp_path / "0001.patch"
+    patch.write_text("From: A <a@example.org>\nSubject: [PATCH] mm: copy in one call\n\n" + message)
+    done = subprocess.run([checkpatch, "--no-tree", "--ignore", "MISSING_SIGN_OFF", patch],
+                          capture_output=True, text=True)
+    assert "COMMIT_LOG_LONG_LINE" not in done.stdout, done.stdout
+
+
+def test_a_claims_file_that_names_no_test_is_a_problem(tmp_path, monkeypatch):
+    broken = tmp_path / "claims.toml"
+    broken.write_text('[C1]\nwho = "a"\nwhen = ""\nsays = "b"\ntest = "no_such_test"\n')
+    monkeypatch.setattr(claims, "FILE", broken)
+    claims.claims.cache_clear()
+    try:
+        with pytest.raises(Problem, match="claim C1"):
+            claims.claims()
+    finally:
+        claims.claims.cache_clear()

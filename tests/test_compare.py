@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Runs beside each other, and foreign ones: data that is checked and never run."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+
+from artifact import claims, compare, paths
+from artifact.estimate import Estimate
+from artifact.problem import Problem
+
+RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))[0]
+
+
+@pytest.fixture
+def packed(results):
+    return compare.pack(paths.run(f"recorded/{RECORDED}"))
+
+
+def members(file):
+    with tarfile.open(file) as archive:
+        return {m.name.partition("/")[2]: archive.extractfile(m).read() for m in archive}
+
+
+def repacked(file, files, fix_sums=True, **odd):
+    """The same with other content; odd: a member's attributes by name."""
+    files = dict(files)
+    if fix_sums:
+        files[compare.SUMS] = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in
+                                      files.items() if n != compare.SUMS).encode()
+    with tarfile.open(file, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(odd.get(name, {}).get("name", f"run/{name}"))
+            member.size = len(content)
+            for key, value in odd.get(name, {}).items():
+                setattr(member, key, value)
+            archive.addfile(member, io.BytesIO(content))
+    return file
+
+
+def test_a_packed_run_is_the_same_elsewhere(packed):
+    ours, theirs = paths.run(f"recorded/{RECORDED}"), compare.opened(str(packed))
+    lines, report = compare.write([ours, renamed(theirs)])
+    html = report.read_text()
+    assert "elsewhere" in html and html.count("data:image/png;base64") == 2
+    assert not any("differs" in line for line in lines) and any("portable" in line for line in lines[1:])
+    assert len(lines) == 31
+    assert sorted(p.name for p in theirs.cells.iterdir()) == sorted(
+        n.removeprefix("cells/") for n in members(packed) if n.startswith("cells/"))
+    assert packed.read_bytes() == compare.pack(ours).read_bytes()       # no times in it
+
+
+def renamed(run):
+    run.name = "elsewhere"
+    return run
+
+
+def test_two_runs_of_one_name_cannot_be_told_apart():
+    run = paths.run(f"recorded/{RECORDED}")
+    with pytest.raises(Problem, match="same name"):
+        compare.write([run, run])
+
+
+@pytest.mark.parametrize("why, spoil", [
+    ("is no file of a run", lambda f, m: repacked(f, {**m, "evil.py": b"print()"})),
+    ("is no file of a run", lambda f, m: repacked(f, m, **{"machine.json": {"name": "run/../x.json"}})),
+    ("is no file of a run", lambda f, m: repacked(f, m, **{"machine.json": {"name": "/machine.json/x"}})),
+    ("is no file of a run", lambda f, m: repacked(f, m, **{"machine.json": {
+        "type": tarfile.SYMTYPE, "linkname": "/etc/passwd", "size": 0}})),
+    ("checksum of machine.json", lambda f, m: repacked(f, {**m, "machine.json": b"{}"}, fix_sums=False)),
+    ("checksums does not fit", lambda f, m: repacked(f, {n: c for n, c in m.items()
+                                                         if n != "plans.json"}, fix_sums=False)),
+    ("unpacks to more than", lambda f, m: repacked(f, {**m, "cells/bomb.json.gz": gzip.compress(
+        bytes(compare.MOST_BYTES + 1))})),
+    ("machine record", lambda f, m: repacked(f, {**m, "machine.json": b"[]"})),
+    ("no readable plan", lambda f, m: repacked(f, {**m, "plans.json": b"{"})),
+    ("packed run", lambda f, m: f.write_bytes(b"no archive") and f),
+    ("packed run", lambda f, m: f.write_bytes(f.read_bytes()[:1000]) and f)])
+def test_a_foreign_run_that_is_not_just_data_is_refused(packed, why, spoil):
+    file = spoil(packed, members(packed))
+    with pytest.raises(Problem, match=why):
+        compare.opened(str(file))
+    assert not (paths.RESULTS.parent / "x.json").exists()
+
+
+def test_a_cell_that_was_changed_on_the_way_is_found_when_it_is_read(packed):
+    files = members(packed)
+    name = next(n for n in files if n.startswith("cells/serial-ladder-cold-cold"))
+    files[name] = gzip.compress(json.dumps({"not": "pyperf"}).encode())
+    run = compare.opened(str(repacked(packed, files)))
+    with pytest.raises(Problem, match="not a pyperf file"):
+        compare.write([run])
+
+
+def test_an_unfinished_run_cannot_be_packed(results):
+    (results / "half" / "cells").mkdir(parents=True)
+    with pytest.raises(Problem, match="not measured to its end"):
+        compare.pack(paths.run("half"))
+
+
+def verdict(word, measured=True):
+    return claims.Verdict(claims.claims()[0], word, "", Estimate(1, 1, 1) if measured else None)
+
+
+@pytest.mark.parametrize("words, found", [
+    (("holds", "holds"), "portable"), (("holds", "does not hold"), "differs"),
+    (("holds", None), "one run only"), ((None, None), "not tested")])
+def test_portable_is_the_same_wherever_it_was_tested(words, found):
+    assert compare.portable(tuple(verdict(w or "not applicable", w is not None)
+                                  for w in words)) == found
