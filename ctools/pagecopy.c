@@ -30,6 +30,7 @@ struct options {
 	struct cell cell;
 	enum output output;
 	int list;
+	const char *samples;	/* file for what JSON tells, beside the text */
 	unsigned int processes;
 	int cpus[CPU_SETSIZE];
 };
@@ -79,6 +80,7 @@ static const char help[] =
 "      --list            primitives and map costs, and what is not there\n"
 "      --verify          check every byte of every variant, time nothing\n"
 "      --json            raw nanoseconds, one object per process\n"
+"      --samples=FILE    the same into a file, beside the text\n"
 "      --help, --version\n"
 "How much:\n"
 "      --processes=N     fresh processes, the unit of the interval (20)\n"
@@ -346,42 +348,77 @@ static const struct report *nth_report(const char *reports, unsigned int arms,
 	return (const void *)(reports + nth * report_bytes(arms));
 }
 
-static double half_width(const double *values, unsigned int count)
+/* Where another mean of count values of that variance should fall. */
+static double half_width(double variance, double count, double least_df)
 {
-	double mean = 0, spread = 0;
-
-	for (unsigned int i = 0; i < count; i++)
-		mean += values[i] / count;
-	for (unsigned int i = 0; i < count; i++)
-		spread += (values[i] - mean) * (values[i] - mean);
 	/*
 	 * Twice the variance of a mean: the interval is to hold the result of
 	 * another run like this one, not just the mean of many.
 	 */
-	return t_quantile(count - 1) *
-	       sqrt(2 * spread / (count - 1) / count);
+	return t_quantile(fmax(count - 1, least_df)) *
+	       sqrt(2 * variance / count);
+}
+
+static double mean_of(const double *values, unsigned int count)
+{
+	double mean = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		mean += values[i] / count;
+	return mean;
 }
 
 /*
- * Processes in a row are alike, as the machine drifts: so the same from the
- * means of five batches of them, and the wider of the two.
+ * Processes in a row are alike, as the machine drifts: with that correlation
+ * they are as good as fewer (artifact/estimate.py does the same and says why).
  */
+static double correlated_half_width(const double *values, unsigned int count)
+{
+	double mean = mean_of(values, count), total = 0, neighbours = 0;
+	double inflation, last = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		double deviation = values[i] - mean;
+
+		total += deviation * deviation;
+		neighbours += deviation * last;
+		last = deviation;
+	}
+	if (total <= 0)
+		return 0;
+	neighbours /= total;
+	neighbours += (1 + 3 * neighbours) / count;	/* Kendall 1954 */
+	neighbours = fmin(fmax(neighbours, 0), 0.9);
+	inflation = (1 + neighbours) / (1 - neighbours);
+	return half_width(total / (count - fmin(inflation, count / 2.0)),
+			  fmax(count / inflation, 2), count / 2.0 - 1);
+}
+
+/* And the same from the means of five batches in a row; the wider of the two. */
 static double repeat_half_width(const double *values, unsigned int count)
 {
 	enum { BATCHES = 5 };
-	double batch[BATCHES], half = half_width(values, count);
+	double batch[BATCHES], mean, spread = 0;
+	double half = correlated_half_width(values, count);
+	unsigned int start = 0;
 
 	if (count < 2 * BATCHES)
 		return half;
 	for (unsigned int b = 0; b < BATCHES; b++) {
-		unsigned int start = b * count / BATCHES;
-		unsigned int end = (b + 1) * count / BATCHES;
+		unsigned int size = count / BATCHES + (b < count % BATCHES);
 
-		batch[b] = 0;
-		for (unsigned int i = start; i < end; i++)
-			batch[b] += values[i] / (end - start);
+		batch[b] = mean_of(&values[start], size);
+		start += size;
 	}
-	return fmax(half, half_width(batch, BATCHES));
+	mean = mean_of(batch, BATCHES);
+	for (unsigned int b = 0; b < BATCHES; b++)
+		spread += (batch[b] - mean) * (batch[b] - mean);
+	return fmax(half, half_width(spread / (BATCHES - 1), BATCHES, 1));
+}
+
+static double middle_of(const double *sorted, unsigned int count)
+{
+	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
 /* Or somebody else's work. */
@@ -395,34 +432,36 @@ static void print_line(const struct bench *b, const char *reports,
 		       unsigned int processes, unsigned int arm)
 {
 	const struct variant *v = &b->arms[arm].v;
-	double mean = 0, half, ns[processes], logs[processes], copy[processes];
+	double mean, half, ns[processes], logs[processes], copy[processes];
 	int copies = times_copies(b);
+	double middle;
 
 	for (unsigned int p = 0; p < processes; p++) {
 		const struct summary *s =
 			&nth_report(reports, b->count, p)->arm[arm];
 
 		logs[p] = s->log_speedup;
-		mean += logs[p] / processes;
 		ns[p] = s->median_ns;
 		copy[p] = s->copy_ns;
 	}
 	qsort(ns, processes, sizeof(ns[0]), by_double);
 	qsort(copy, processes, sizeof(copy[0]), by_double);
+	mean = mean_of(logs, processes);
+	middle = middle_of(ns, processes);
 
 	printf("%s\n  %11.*f us", v->name, v->strategy == STRATEGY_SCAN ? 3 : 1,
-	       ns[processes / 2] / 1e3 /
+	       middle / 1e3 /
 	       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
 	if (copies && v->observe != OBSERVE_STRETCH)
-		printf("  %7.2f GB/s", (double)bytes_of(v) / ns[processes / 2]);
+		printf("  %7.2f GB/s", (double)bytes_of(v) / middle);
 	if (v->observe != OBSERVE_STRETCH)
 		printf("  %7.3fx", exp(mean));
 	if (v->observe != OBSERVE_STRETCH && processes > 1 && arm) {
 		half = repeat_half_width(logs, processes);
 		printf("  [%.3f, %.3f]", exp(mean - half), exp(mean + half));
 	}
-	if (copy[processes / 2] > 0)
-		printf("  a copy %.1f us", copy[processes / 2] / 1e3);
+	if (middle_of(copy, processes) > 0)
+		printf("  a copy %.1f us", middle_of(copy, processes) / 1e3);
 	putchar('\n');
 }
 
@@ -489,23 +528,34 @@ static void must(const char *wrong)
 		die("%s", wrong);
 }
 
+/* In a child, whose own output nobody reads. */
+static void keep_samples(struct bench *b, const char *file)
+{
+	if (!freopen(file, "a", stdout))
+		die("--samples=%s: %s", file, strerror(errno));
+	print_json(b);
+	finish_output();
+}
+
 /* The life of one process; "report" is filled when text is wanted. */
-static void measure_once(struct bench *b, enum output output,
+static void measure_once(struct bench *b, const struct options *o,
 			 struct report *report)
 {
 	must(bench_open(b));
-	verify_all(b, output);
-	if (output == OUTPUT_VERIFY) {
+	verify_all(b, o->output);
+	if (o->output == OUTPUT_VERIFY) {
 		for (unsigned int i = 0; i < b->count; i++)
 			printf("%s: %s\n", b->arms[i].v.name,
 			       copies_bytes(&b->arms[i].v) ?
 			       "every byte right" : "nothing to copy");
 	} else {
 		must(bench_run(b));
-		if (output == OUTPUT_JSON)
+		if (o->output == OUTPUT_JSON)
 			print_json(b);
 		else
 			fill_report(report, b);
+		if (o->samples)
+			keep_samples(b, o->samples);
 	}
 	must(bench_close(b));
 	finish_output();
@@ -540,7 +590,7 @@ static void measure_in_child(struct bench *b, const struct options *o,
 		/* Nobody measures for a parent that is gone. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(fd[0]);
-		measure_once(b, o->output, report);
+		measure_once(b, o, report);
 		if (write(fd[1], report, bytes) != (ssize_t)bytes)
 			die("cannot hand over the result");
 		exit(0);
@@ -557,6 +607,13 @@ static void measure_in_child(struct bench *b, const struct options *o,
 		exit(WEXITSTATUS(status));
 }
 
+static int make_empty(const char *file)
+{
+	FILE *made = fopen(file, "w");
+
+	return made && !fclose(made);
+}
+
 static void measure(struct bench *b, const struct options *o)
 {
 	size_t bytes = report_bytes(b->count);
@@ -565,6 +622,8 @@ static void measure(struct bench *b, const struct options *o)
 
 	if (!reports)
 		die("not enough memory: take fewer --processes");
+	if (o->samples && !make_empty(o->samples))
+		die("--samples=%s: %s", o->samples, strerror(errno));
 	for (unsigned int p = 0; p < o->processes; p++) {
 		b->cell.seed = seed + p;
 		measure_in_child(b, o, (void *)(reports + p * bytes));
@@ -669,13 +728,14 @@ enum {
 	OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE, OPT_PAIRS,
 	OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
 	OPT_DESTINATION_NODE, OPT_CPUS, OPT_LOAD, OPT_PAUSE, OPT_VICTIM,
-	OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY, OPT_LIMIT,
+	OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY, OPT_LIMIT, OPT_SAMPLES,
 };
 
 static const struct option long_options[] = {
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "samples", required_argument, NULL, OPT_SAMPLES },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "processes", required_argument, NULL, OPT_PROCESSES },
@@ -723,6 +783,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		switch (option) {
 		case OPT_VERIFY: o->output = OUTPUT_VERIFY; break;
 		case OPT_JSON: o->output = OUTPUT_JSON; break;
+		case OPT_SAMPLES: o->samples = optarg; break;
 		case OPT_PROCESSES:
 			o->processes = (unsigned int)
 				parse_number(name, optarg, 1, 10000);
@@ -971,7 +1032,7 @@ int main(int argc, char **argv)
 	check_pools(&b);
 
 	if (o.output == OUTPUT_VERIFY)
-		measure_once(&b, o.output, NULL);
+		measure_once(&b, &o, NULL);
 	else
 		measure(&b, &o);
 	free(b.arms);

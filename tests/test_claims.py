@@ -2,12 +2,14 @@
 """Verdicts, coverage and the text: by intervals, from the data, and never by hand."""
 
 import dataclasses
+import json
 import math
 import re
 import shutil
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 from artifact import changelog, claims, load, notebooks, paths, plan, published
@@ -165,6 +167,34 @@ def test_the_texts_numbers_are_those_of_the_cells(evidence, verdicts):
     for verdict in verdicts:
         if verdict.measured:
             assert f"{verdict.word}: {verdict.measured}" in text
+
+
+def test_pagecopy_and_the_text_agree_to_the_digit(pagecopy, tmp_path, monkeypatch):
+    """The C program's own text and ours, from the very same samples."""
+    from artifact import ctools, plan
+
+    file = tmp_path / "samples"
+    own = ctools.kernels_own()
+    arms = [f"serial:page:{own}:map=2026", f"serial:page:{own}:map=2017", f"serial:bulk:{own}",
+            "serial:bulk:memcpy"]
+    status, text, said = pagecopy("--huge=256K", "--pairs=32", "--backing=auto", "--processes=13",
+                                  "--rounds=8", f"--samples={file}", *arms)
+    assert (status, said) == (0, [])
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    monkeypatch.setattr(plan, "REPLICAS", ("",))
+    cell = plan.Cell("test", "made", ("--huge=256K", "--rounds=8"), tuple(arms), 13)
+    seconds = {name: np.array([process["arms"][i]["ns"] for process in told]) / 1e9
+               for i, name in enumerate(arms)}
+    samples = load.Samples(cell, seconds, {}, {}, {}, dict.fromkeys(arms, 256 << 10), {}, [])
+    for arm in arms:
+        row = changelog._row("", samples, arm, arms[0]).split()
+        theirs = text.split(f"\n{arm}\n")[1].splitlines()[0]
+        assert theirs.split()[0] == row[0] and theirs.split()[2] == row[1], (theirs, row)
+        if arm != arms[0]:
+            numbers = [float(n) for n in re.findall(r"\d+\.\d{3}", theirs)]
+            ours = [float(n) for n in re.findall(r"\d+\.\d{3}", " ".join(row[2:]))]
+            assert numbers == pytest.approx(ours, abs=0.00101), (theirs, row)
+            assert numbers[0] == ours[0]
 
 
 def test_checkpatch_has_nothing_to_say_about_the_message(evidence, verdicts, tmp_path):
