@@ -233,10 +233,13 @@ def in_kernels(cells: dict[str, list], parameters: dict) -> Answer:
 
 def verdicts(found: list[claims.Verdict]) -> Answer:
     """On all published claims; the ratios they rest on are headlines too."""
-    counts = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
-    phrases = [f"{len(ids)} {word}" + (f" ({', '.join(ids)})" if word in claims.WORDS[:3] else "")
-               for word, ids in counts.items() if ids]
-    return Answer(f"Of {len(found)} published claims, by intervals that allow for their number: "
+    ids = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
+    said = {"holds": "hold", "does not hold": "do not hold", "inconclusive": "are inconclusive",
+            "not applicable": "are not applicable here", "cited only": "are cited only"}
+    phrases = [f"{len(ids[word])} {said[word]}"
+               + (f" ({', '.join(ids[word])})" if word in claims.WORDS[:3] else "")
+               for word in claims.WORDS if ids[word]]
+    return Answer(f"Of {len(found)} published claims, by intervals that allow for their number, "
                   f"{', '.join(phrases)}.", {})
 
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from artifact import drawing, estimate, figures, in_kernel, published
 from artifact.load import KernelSamples, Samples
 
+REFERENCES = {"loop": "the kernel's loop in the module", "off": "the unpatched kernel"}
 MARKERS = "osD^v<>"
 WAYS = {"there": "o", "back": "s"}
 
@@ -225,7 +226,8 @@ def live(cells: list[KernelSamples]) -> Figure:
     """Each step of the series inside the kernel's own move_pages(2)."""
     samples = cells[0]
     rows = list(dict.fromkeys(row.partition(":live=")[0] for row in in_kernel.rows(samples)))
-    steps = [step for step in in_kernel.STEPS if step != "off"]
+    reference = in_kernel.reference(samples)
+    steps = [step for step in in_kernel.STEPS if step != reference]
     fig, panels = plt.subplots(1, len(rows), figsize=(4 + 4.2 * len(rows), 4), sharey=True,
                                layout="constrained", squeeze=False)
     for ax, row in zip(panels[0], rows):
@@ -240,7 +242,7 @@ def live(cells: list[KernelSamples]) -> Figure:
         ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
         ax.tick_params(axis="x", labelsize="small")
         ax.set_title(_row_title(row, samples))
-        ax.set_xlabel(f"{_unit(samples)} beyond the unpatched\nkernel's, for each folio")
+        ax.set_xlabel(f"{_unit(samples)} beyond\n{REFERENCES[reference]}, for each folio")
     _label_rows(panels[0][0], [in_kernel.STEPS[step] for step in steps])
     fig.suptitle(f"The patch, live: move_pages(2) of {_name(samples)} with each step of the "
                  "series in place of its folio copy")
@@ -248,9 +250,9 @@ def live(cells: list[KernelSamples]) -> Figure:
 
 
 def _row_title(row: str, samples: KernelSamples) -> str:
-    total = samples.median(f"{row}:live=off:there") / in_kernel.folios(row)
+    total = samples.median(f"{row}:live={in_kernel.reference(samples)}:there") / in_kernel.folios(row)
     unit = "instructions" if _counted(samples) else "ns"
-    return f"{in_kernel.row_label(row)}\nas it is: {total:,.0f} {unit} each"
+    return f"{in_kernel.row_label(row)}\nwith the loop: {total:,.0f} {unit} each"
 
 
 def _name(samples: KernelSamples) -> str:

@@ -10,6 +10,7 @@ series, and every result says which one ran.
 
 import contextlib
 import dataclasses
+import fcntl
 import functools
 import hashlib
 import json
@@ -18,9 +19,10 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from artifact import paths
+from artifact import ctools, paths
 from artifact.problem import Problem, one_line
 
 PINS = Path(__file__).with_name("kernels.json")
@@ -99,7 +101,9 @@ def answers(kernel: Kernel, experiment: str) -> bool:
 
 def digest() -> str:
     """Eight hex digits that change when anything does that runs in the lab."""
-    files = [*sorted(paths.CTOOLS.glob("kmod/*.[ch]")), paths.CTOOLS / "movepages.c",
+    kmod = [path for path in sorted(paths.CTOOLS.glob("kmod/*.[ch]"))
+            if not path.name.endswith(".mod.c")]        # left by a build there
+    files = [*kmod, paths.CTOOLS / "movepages.c",
              paths.CTOOLS / "buffers.c", Path(__file__).with_name("lab.py"), PINS]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
@@ -120,6 +124,28 @@ def fetched(kernel: Kernel) -> bool:
 
 def fetch(kernel: Kernel, say) -> Unpacked:
     """Downloads and unpacks a kernel and its headers, unless cached."""
+    with _cache_to_ourselves():
+        _fetch(kernel, say)
+    stored = json.loads(_ready(kernel).read_text())
+    return Unpacked(**{**stored, "vmlinuz": Path(stored["vmlinuz"]),
+                       "headers": Path(stored["headers"])})
+
+
+@contextlib.contextmanager
+def _cache_to_ourselves():
+    """Other checkouts have the same cache."""
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        lock = open(CACHE / ".lock", "w")
+    except OSError as error:
+        raise Problem(f"cannot write {CACHE}", error.strerror or str(error),
+                      "make room, or set XDG_CACHE_HOME to a folder you may write to") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(kernel: Kernel, say) -> None:
     if not fetched(kernel):
         say(f"fetching the {kernel.name} kernel and its headers into {CACHE}: once")
         root = kernel.folder / "root"
@@ -135,9 +161,6 @@ def fetch(kernel: Kernel, say) -> Unpacked:
         _write_ready(kernel, Unpacked(
             release, f"{packages[0].name} {packages[0].version}", pinned, vmlinuz,
             root / "usr" / "src" / f"linux-headers-{release}"))
-    stored = json.loads(_ready(kernel).read_text())
-    return Unpacked(**{**stored, "vmlinuz": Path(stored["vmlinuz"]),
-                       "headers": Path(stored["headers"])})
 
 
 def adopt(vmlinuz: str) -> Kernel:
@@ -170,12 +193,14 @@ def _write_ready(kernel: Kernel, unpacked: Unpacked) -> None:
 def busybox(architecture: str, say) -> Path:
     """A shell and its tools in one static program, for the virtual machine."""
     folder = CACHE / f"busybox-{architecture}"
-    program = folder / "bin" / "busybox"
-    if not program.exists():
-        packages, _ = _packages(BUSYBOX, say)
-        package, = (p for p in packages if p.name.endswith(f":{architecture}"))
-        _run(["dpkg-deb", "-x", package.path, folder], "unpack busybox")
-    return program
+    with _cache_to_ourselves():
+        if not folder.exists():
+            packages, _ = _packages(BUSYBOX, say)
+            package, = (p for p in packages if p.name.endswith(f":{architecture}"))
+            with tempfile.TemporaryDirectory(dir=CACHE) as name:
+                _run(["dpkg-deb", "-x", package.path, Path(name) / "root"], "unpack busybox")
+                (Path(name) / "root").rename(folder)
+    return folder / "bin" / "busybox"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +236,10 @@ def newest(name: str) -> list[Package]:
                                       f"{common}:amd64", f"{kbuild}:amd64")]
 
 
+class _Gone(Problem):
+    """The mirror no longer has a package in that version."""
+
+
 def _packages(name: str, say) -> tuple[list[Package], bool]:
     """Packages on disk, and whether they are the pinned ones."""
     pinned = pins().get(name, [])
@@ -219,7 +248,7 @@ def _packages(name: str, say) -> tuple[list[Package], bool]:
             _download(package)
         if pinned:
             return pinned, True
-    except Problem:
+    except _Gone:
         say(f"the pinned packages of {name} have left the mirror: taking the newest")
     found = newest(name)
     for package in found:
@@ -228,19 +257,30 @@ def _packages(name: str, say) -> tuple[list[Package], bool]:
 
 
 def _download(package: Package) -> None:
-    if package.path.exists():
+    """Into the cache, if it is not there whole."""
+    if package.path.exists() and _sha256(package.path) == package.sha256:
         return
-    store = package.path.parent
-    store.mkdir(parents=True, exist_ok=True)
-    before = set(store.iterdir())
-    _apt("apt-get", "-q", "download", f"{package.name}={package.version}", folder=store)
-    fresh, = set(store.iterdir()) - before
-    digest = hashlib.sha256(fresh.read_bytes()).hexdigest()
-    if digest != package.sha256:
-        fresh.unlink()
-        raise Problem(f"package {package.name}", f"its checksum is {digest[:12]}.., not "
-                      f"{package.sha256[:12]}..", "run again to fetch it anew")
-    fresh.rename(package.path)
+    package.path.parent.mkdir(parents=True, exist_ok=True)
+    # In a folder of its own: a killed download leaves nothing that looks done.
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        try:
+            _apt("apt-get", "-q", "download", f"{package.name}={package.version}",
+                 folder=Path(name))
+        except Problem as problem:
+            if "was not found" in str(problem) or "Unable to locate" in str(problem):
+                raise _Gone(f"package {package.name}", "not on the mirror",
+                            "take the newest") from problem
+            raise
+        fresh, = Path(name).glob("*.deb")
+        if (digest := _sha256(fresh)) != package.sha256:
+            raise Problem(f"package {package.name}", f"its checksum is {digest[:12]}.., not "
+                          f"{package.sha256[:12]}..", "do not use this mirror, or mend the pin")
+        fresh.rename(package.path)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _known(name: str) -> Package:
@@ -293,7 +333,7 @@ def _apt(program: str, *arguments: str, folder: Path | None = None) -> str:
 
 def _run(command: list, what: str, cwd: Path | None = None) -> str:
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd,
-                          env={**os.environ, "LC_ALL": "C"})
+                          env={**os.environ, "LC_ALL": "C"}, preexec_fn=ctools.die_with_parent)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
         raise Problem(f"cannot {what}", one_line(Exception(said[-1] if said else "no reason given")),

@@ -33,8 +33,9 @@ BOOT_SECONDS = 300      # far more than any boot takes, side by side too: it han
 KMOD = paths.CTOOLS / "kmod"
 SCRATCH = ".lab-"       # folders in the results, while machines run
 MARK = re.compile(r"^(begin|end) (\S+)(?: (\d+))?$")
-ROUNDS = 8              # of the ladder; counts repeat but for a timer's tick
-LIVE = ("off", "loop", "bulk", "highpri:1", "highpri:2", "unbound:1", "unbound:2")
+ROUNDS = 8              # of the ladder; counts repeat but for a timer's tick, so the median
+MOVE_ROUNDS = 5         # of move_pages
+STEPS = ("loop", "bulk", "highpri:1", "highpri:2", "unbound:1", "unbound:2")
 
 
 def steps(kernel: Kernel, counting: bool) -> list[tuple[str, str]]:
@@ -46,11 +47,15 @@ def steps(kernel: Kernel, counting: bool) -> list[tuple[str, str]]:
              ("refuses-pairs", "! insmod /pagecopy_kmod.ko pairs=4096 2>/dev/null"),
              ("load", f"insmod /pagecopy_kmod.ko ticks={int(counting)} rounds={ROUNDS} pairs=4"),
              ("ladder", f"cat {ladder}")]
-    program = f"/movepages --json --rounds=2 {'--ticks' if counting else ''}"
+    program = f"/movepages --json --rounds={MOVE_ROUNDS} {'--ticks' if counting else ''}"
+    # Newer kernels copy pages by an unrolled loop, whose instructions are the
+    # copy's: to count the rest alike in all, the module's own loop stands in.
+    alike = "--live=loop" if counting else ""
+    steps = STEPS if counting else ("off", *STEPS)
     if kernels.answers(kernel, "moves"):
-        found.append(("moves", f"{program} {' '.join(kernel.moves)}"))
+        found.append(("moves", f"{program} {alike} {' '.join(kernel.moves)}"))
     if kernels.answers(kernel, "live"):
-        found += [("live", f"{program} --live={','.join(LIVE)} {' '.join(kernels.LIVE_MOVES)}"),
+        found += [("live", f"{program} --live={','.join(steps)} {' '.join(kernels.LIVE_MOVES)}"),
                   ("original", "grep -q ^off /sys/kernel/debug/pagecopy/live")]
     return [*found, ("unload", "rmmod pagecopy_kmod"), ("gone", f"test ! -e {ladder}")]
 
@@ -136,14 +141,16 @@ def build_module(kernel: Kernel, unpacked: kernels.Unpacked, folder: Path,
     """Builds the module against a kernel's headers, in a folder of its own."""
     sources = folder / "kmod"
     shutil.copytree(KMOD, sources, ignore=lambda _, names: {
-        name for name in names if not (name.endswith((".c", ".h")) or name in ("Kbuild", "Makefile"))})
+        name for name in names if name.endswith(".mod.c") or not (
+            name.endswith((".c", ".h")) or name in ("Kbuild", "Makefile"))})
     done = subprocess.run(
         ["make", "-s", "-C", sources, f"KDIR={unpacked.headers}", f"PLANTED={int(planted)}",
          *(["ARCH=i386"] if kernel.architecture == "i386" else []),
          # For want of a vmlinux to take types from.
          "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], capture_output=True, text=True)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        said = [line for word in ("no space left", "error") for line in done.stderr.splitlines()
+                if word in line.lower()]
         raise Problem(f"cannot build the module for {unpacked.release}",
                       one_line(Exception(said[0] if said else done.stderr)),
                       f"try: make -C ctools/kmod KDIR={unpacked.headers}")
@@ -228,8 +235,9 @@ def _qemu(kernel: Kernel, image: Path, initramfs: Path, counting: bool) -> list[
     if counting:
         accelerator = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
                        "-rtc", "base=2024-01-01T00:00:00,clock=vm", "-smp", "1",
-                       # One kind of rep for page copies and bulk: eight bytes each.
-                       "-cpu", "qemu64,-erms,+pdpe1gb"]
+                       # QEMU 7.2 leaves wrong flags behind a cmpxchg16b, and an
+                       # interrupt just then makes the kernel panic.
+                       "-cpu", "qemu64,-erms,+pdpe1gb,-cx16"]
     else:
         accelerator = ["-accel", "kvm", "-cpu", "host", "-smp", "2"]
     memory = ["-m", f"{kernel.megabytes}M"]
@@ -333,7 +341,9 @@ def _moves(lines: list[str]) -> Arms:
     said = json.loads("\n".join(lines))
     counted = ("bytes", "pgmigrate_success", "pgmigrate_fail", "thp_migration_success",
                "thp_migration_fail", "thp_migration_split")
-    return {f"{arm['arm']}:{way}": Arm(arm[way], {key: arm[key] for key in counted})
+    alone = len({arm["arm"].partition(":live=")[2] for arm in said["arms"]}) == 1
+    return {f"{arm['arm'].partition(':live=')[0] if alone else arm['arm']}:{way}": Arm(
+                arm[way], {key: arm[key] for key in counted})
             for arm in said["arms"] for way in ("there", "back")}
 
 
@@ -360,7 +370,9 @@ def _facts(unpacked: kernels.Unpacked) -> dict[str, str]:
     version = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
     return {"kernel": unpacked.release, "package": unpacked.package,
             "pinned": "yes" if unpacked.pinned else "no",
-            "qemu": version.splitlines()[0] if version else "", "commit": machine.commit()}
+            "qemu": version.splitlines()[0] if version else "", "commit": machine.commit(),
+            # What it builds the module to is part of what is counted.
+            "compiler": machine.compiler()}
 
 
 def _write(run: paths.Run, cell: KernelCell, answers: list[Arms], facts: list[dict]) -> None:

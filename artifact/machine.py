@@ -48,7 +48,7 @@ def record() -> dict:
         "cgroup_limits": _cgroup_limits(),
         "operating_system": _operating_system(),
         "libc": " ".join(platform.libc_ver()),
-        "compiler": _compiler(),
+        "compiler": compiler(),
         "python": platform.python_version(),
         "commit": commit(),
     }
@@ -305,7 +305,8 @@ def _cgroup_limits() -> dict[str, str]:
     return limits
 
 
-def _compiler() -> str:
+def compiler() -> str:
+    """The C compiler's own first line."""
     try:
         done = subprocess.run([os.environ.get("CC", "cc"), "--version"], capture_output=True,
                               text=True)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,6 @@
 #define WRONG_COPY	2
 #define MPOL_BIND	2
 #define MPOL_MF_MOVE	2
-#define MPOL_MF_STRICT	1
 #define MAP_HUGE_1GB	(30 << 26)
 #define MOST_ARMS	64
 #define LIVE		"/sys/kernel/debug/pagecopy/live"
@@ -71,7 +71,7 @@ static struct options {
 	int from, to, json, ticks;
 	unsigned int rounds;
 	char *live;
-} opt = { .to = -1, .rounds = 16 };
+} opt = { .from = -1, .to = -1, .rounds = 16 };
 
 static const char help[] =
 "Usage: movepages [OPTION]... [ROW]...\n"
@@ -145,6 +145,8 @@ static void choose_nodes(void)
 	if (count < 2)
 		leave(CANNOT, "this machine has one NUMA node with memory, and "
 		      "moving pages needs two: 'make kernel-lab' makes some");
+	if ((opt.from < 0) != (opt.to < 0))
+		leave(CANNOT, "--from and --to: give both, or neither");
 	if (opt.to < 0) {
 		opt.from = nodes[0];
 		opt.to = nodes[1];
@@ -238,6 +240,8 @@ static void make_pages(struct row *row)
 				    opt.from);
 		if (!wrong && row->kind == KIND_BASE && row->pool.huge_bytes)
 			wrong = "huge pages behind what is to be base pages";
+		if (wrong && !strncmp(wrong, "not enough memory", 17))
+			wrong = "not enough memory: take fewer pages";
 		if (wrong)
 			leave(CANNOT, "%s: %s", row->name, wrong);
 	}
@@ -251,17 +255,17 @@ static void make_pages(struct row *row)
 		row->pages[i] = row->pool.start + i * each;
 }
 
-static void check_nodes(struct row *row, int node)
+/* How many pages are not on a node. */
+static size_t elsewhere(struct row *row, int node)
 {
+	size_t count = 0;
+
 	if (syscall(SYS_move_pages, 0, row->count, row->pages, NULL,
 		    row->status, 0))
-		leave(CANNOT, "move_pages: %s", strerror(errno));
+		leave(CANNOT, "%s: move_pages: %s", row->name, strerror(errno));
 	for (size_t i = 0; i < row->count; i++)
-		if (row->status[i] != node)
-			leave(CANNOT, "%s: page %zu of %zu did not come to node "
-			      "%d: %s", row->name, i, row->count, node,
-			      row->status[i] < 0 ? strerror(-row->status[i]) :
-						   "it is on another one");
+		count += row->status[i] != node;
+	return count;
 }
 
 static void check_content(struct row *row)
@@ -287,42 +291,82 @@ static void check_kind(struct row *row)
 		      "%zu bytes are left", row->name, huge, row->pool.bytes);
 }
 
-static uint64_t move(struct row *row, int node)
+/* Returns what it took; pages may have stayed behind. */
+static uint64_t try_to_move(struct row *row, int node)
 {
-	uint64_t start, took;
-	long failed;
+	uint64_t start;
 
 	for (size_t i = 0; i < row->count; i++)
 		row->nodes[i] = node;
 	start = now();
-	if (row->with_mbind) {
-		bind_range(&row->pool, node, MPOL_MF_MOVE | MPOL_MF_STRICT);
-		failed = 0;
-	} else {
-		failed = syscall(SYS_move_pages, 0, row->count, row->pages,
-				 row->nodes, row->status, MPOL_MF_MOVE);
-	}
-	took = now() - start;
-	if (failed)
+	if (row->with_mbind)
+		bind_range(&row->pool, node, MPOL_MF_MOVE);
+	else if (syscall(SYS_move_pages, 0, row->count, row->pages, row->nodes,
+			 row->status, MPOL_MF_MOVE) < 0)
 		leave(CANNOT, "%s: move_pages to node %d: %s", row->name, node,
-		      failed < 0 ? strerror(errno) : "pages stayed behind");
-	check_nodes(row, node);
+		      strerror(errno));
+	start = now() - start;
+	return start ? start : 1;
+}
+
+static uint64_t move(struct row *row, int from, int node)
+{
+	uint64_t took = try_to_move(row, node);
+	size_t left = elsewhere(row, node);
+
+	/* Somebody else may hold a page for a moment: all of it again. */
+	for (int again = 0; left && again < 5; again++) {
+		try_to_move(row, from);
+		took = try_to_move(row, node);
+		left = elsewhere(row, node);
+	}
+	if (left)
+		leave(CANNOT, "%s: %zu of %zu pages did not come to node %d: "
+		      "is it full, or something else compacting memory?",
+		      row->name, left, row->count, node);
 	check_content(row);
 	check_kind(row);
-	return took ? took : 1;
+	return took;
 }
 
 static void set_live(const char *step)
 {
-	int fd = open(LIVE, O_WRONLY | O_CLOEXEC);
+	static const char *current = "";
+	int fd;
 
-	if (fd < 0 || write(fd, step, strlen(step)) < 0)
+	if (!strcmp(step, current))
+		return;
+	current = step;
+	fd = open(LIVE, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
 		leave(CANNOT, "--live=%s: %s: %s: is ctools/kmod loaded, and "
 		      "are you root?", step, LIVE, strerror(errno));
+	if (write(fd, step, strlen(step)) < 0)
+		leave(CANNOT, "--live=%s: the kernel refuses: %s: off, loop, "
+		      "bulk, highpri:N or unbound:N; and is sysctl "
+		      "kernel.ftrace_enabled 1?", step, strerror(errno));
 	close(fd);
 }
 
-/* Whatever ends this: the next move is to be the kernel's own. */
+/* A step that no move went through would be measured as what it is not. */
+static void check_live(const char *step)
+{
+	FILE *file = fopen(LIVE, "r");
+	long folios = 0, pages = 0;
+
+	if (!strcmp(step, "off"))
+		return;
+	if (file && fscanf(file, "%*[^,], folios %ld, base pages %ld", &folios,
+			   &pages) != 2)
+		folios = pages = 0;
+	if (file)
+		fclose(file);
+	if (folios + pages == 0)
+		leave(CANNOT, "--live=%s: this kernel's migration does not go "
+		      "through what was replaced", step);
+}
+
+/* The next move is to be the kernel's own, unless SIGKILL ends this. */
 static void put_back(void)
 {
 	int fd = open(LIVE, O_WRONLY | O_CLOEXEC);
@@ -330,6 +374,12 @@ static void put_back(void)
 	if (fd < 0 || write(fd, "off", 3) < 0)
 		return;
 	close(fd);
+}
+
+static void put_back_and_die(int number)
+{
+	put_back();
+	_exit(128 + number);
 }
 
 static uint64_t random_next(uint64_t *state)
@@ -340,14 +390,19 @@ static uint64_t random_next(uint64_t *state)
 
 static void run_arm(struct arm *arm, unsigned int round, int keep)
 {
+	/* What the move before left to do for others is done meanwhile. */
+	const struct timespec moment = { .tv_nsec = 20000000 };
 	uint64_t before[COUNTERS], after[COUNTERS], there, back;
 
 	if (arm->live)
 		set_live(arm->live);
+	nanosleep(&moment, NULL);
 	read_counters(before);
-	there = move(arm->row, opt.to);
-	back = move(arm->row, opt.from);
+	there = move(arm->row, opt.from, opt.to);
+	back = move(arm->row, opt.to, opt.from);
 	read_counters(after);
+	if (arm->live)
+		check_live(arm->live);
 	if (!keep)
 		return;
 	arm->there[round] = there;
@@ -580,8 +635,12 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < count; i++)
 		make_pages(&rows[i]);
 	count = make_arms(arms, rows, count);
-	if (opt.live)
+	if (opt.live) {
 		atexit(put_back);
+		signal(SIGINT, put_back_and_die);
+		signal(SIGTERM, put_back_and_die);
+		signal(SIGHUP, put_back_and_die);
+	}
 	run(arms, count);
 	if (opt.json)
 		print_json(arms, count);

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
@@ -30,8 +31,8 @@ module_param(rounds, uint, 0444);
 MODULE_PARM_DESC(rounds, "samples of each rung");
 
 /* Under instruction counting a TSC tick is an instruction; ns round it. */
-static bool ticks;
-module_param(ticks, bool, 0444);
+bool counting;
+module_param_named(ticks, counting, bool, 0444);
 MODULE_PARM_DESC(ticks, "report ticks of the TSC in place of ns (x86)");
 
 static struct page **src_folio, **dst_folio;
@@ -39,7 +40,7 @@ static struct page **src_folio, **dst_folio;
 static u64 now(void)
 {
 #ifdef CONFIG_X86
-	if (ticks)
+	if (counting)
 		return rdtsc_ordered();
 #endif
 	return ktime_get_ns();
@@ -152,12 +153,33 @@ static void copy_bare(struct page *dst, struct page *src, unsigned int pages)
 		copy_page(page_address(dst + i), page_address(src + i));
 }
 
+/*
+ * memcpy(); but where instructions are counted, the rep movsq of copy_page(),
+ * whose iterations then cancel. memcpy() itself has been an unrolled loop on
+ * CPUs without FSRM since 6.2 or so, and its instructions would be the copy's.
+ */
+static void copy_bytes(void *dst, const void *src, size_t bytes)
+{
+#ifdef CONFIG_X86
+	unsigned long words = bytes / sizeof(long);
+
+	if (counting) {
+		asm volatile("rep; movs%z2"
+			     : "+D" (dst), "+S" (src), "+c" (words)
+			     : : "memory");
+		return;
+	}
+#endif
+	memcpy(dst, src, bytes);
+}
+
 void copy_bulk(struct page *dst, struct page *src, unsigned int pages)
 {
 #ifdef PLANTED
 	pages--;	/* to be caught */
 #endif
-	memcpy(page_address(dst), page_address(src), (size_t)pages * PAGE_SIZE);
+	copy_bytes(page_address(dst), page_address(src),
+		   (size_t)pages * PAGE_SIZE);
 }
 
 #ifdef CONFIG_ARCH_HAS_COPY_MC
@@ -181,20 +203,25 @@ static void copy_part(struct work_struct *work)
 {
 	struct part *part = container_of(work, struct part, work);
 
-	memcpy(part->dst, part->src, part->bytes);
+	copy_bytes(part->dst, part->src, part->bytes);
 }
 
 static unsigned int nth_cpu(unsigned int nth)
 {
-	return cpumask_nth(nth % num_online_cpus(), cpu_online_mask);
+	unsigned int cpu = cpumask_nth(nth % num_online_cpus(),
+				       cpu_online_mask);
+
+	/* One may have gone between the two. */
+	return cpu < nr_cpu_ids ? cpu : WORK_CPU_UNBOUND;
 }
 
 int copy_split(struct page *dst, struct page *src, unsigned int pages,
 	       const struct split *split)
 {
 	size_t bytes = (size_t)pages * PAGE_SIZE, start = 0;
-	/* Allocated for each call, as the posted series do. */
-	struct part *parts = kcalloc(split->parts, sizeof(*parts), GFP_NOIO);
+	/* For each call, and without waiting, as in the series of 2025. */
+	struct part *parts = kcalloc(split->parts, sizeof(*parts),
+				     GFP_NOWAIT | __GFP_NOWARN);
 
 	if (!parts)
 		return -ENOMEM;
@@ -219,12 +246,19 @@ int copy_split(struct page *dst, struct page *src, unsigned int pages,
 	return 0;
 }
 
+/* Its name changed in 6.17, and warns under the old one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define unbound_queue	system_dfl_wq
+#else
+#define unbound_queue	system_unbound_wq
+#endif
+
 int parse_split(const char *text, struct split *split)
 {
 	if (!strncmp(text, "highpri:", 8))
 		*split = (struct split){ system_highpri_wq, 0, true };
 	else if (!strncmp(text, "unbound:", 8))
-		*split = (struct split){ system_unbound_wq, 0, false };
+		*split = (struct split){ unbound_queue, 0, false };
 	else
 		return -EINVAL;
 	if (kstrtouint(text + 8, 10, &split->parts) || !split->parts ||
@@ -331,9 +365,14 @@ static int verify(const struct rung *rung)
 	return -EIO;
 }
 
-static bool runs_here(const struct rung *rung)
+/* Why a rung makes no sense here, NULL where it does. */
+static const char *skipped(const struct rung *rung)
 {
-	return !rung->needs_address || !PageHighMem(src_folio[0]);
+	if (rung->needs_address && PageHighMem(src_folio[0]))
+		return "the folios are in high memory";
+	if (counting && strstr(rung->name, ":mc"))
+		return "its instructions would be the copy's own";
+	return NULL;
 }
 
 static u32 random_next(u32 *state)
@@ -363,7 +402,7 @@ static int measure(u64 *samples)
 			u64 *sample = &samples[turn[i] * rounds];
 			u64 start;
 
-			if (!runs_here(&rungs[turn[i]]))
+			if (skipped(&rungs[turn[i]]))
 				continue;
 			pair = (pair + 1) % pairs;
 			start = now();
@@ -381,9 +420,9 @@ static int measure(u64 *samples)
 static void show(struct seq_file *out, const u64 *samples)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(rungs); i++) {
-		if (!runs_here(&rungs[i])) {
-			seq_printf(out, "skipped %s: the folios are in high memory\n",
-				   rungs[i].name);
+		if (skipped(&rungs[i])) {
+			seq_printf(out, "skipped %s: %s\n", rungs[i].name,
+				   skipped(&rungs[i]));
 			continue;
 		}
 		seq_puts(out, rungs[i].name);
@@ -399,13 +438,13 @@ int ladder_show(struct seq_file *out, void *unused)
 	int failed = samples ? 0 : -ENOMEM;
 
 	for (unsigned int i = 0; !failed && i < ARRAY_SIZE(rungs); i++)
-		if (rungs[i].copies && runs_here(&rungs[i]))
+		if (rungs[i].copies && !skipped(&rungs[i]))
 			failed = verify(&rungs[i]);
 	if (!failed)
 		failed = measure(samples);
 	if (!failed) {
 		seq_printf(out, "unit %s\npages %u\nhighmem %d\n",
-			   ticks ? "ticks" : "ns", 1u << order,
+			   counting ? "ticks" : "ns", 1u << order,
 			   !!PageHighMem(src_folio[0]));
 		show(out, samples);
 	}
@@ -444,7 +483,7 @@ int ladder_init(void)
 		return -EINVAL;
 	}
 #ifndef CONFIG_X86
-	ticks = false;
+	counting = false;
 #endif
 	src_folio = allocate_folios();
 	dst_folio = src_folio ? allocate_folios() : NULL;

@@ -7,13 +7,15 @@
 #include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/highmem.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
 #include "pagecopy_kmod.h"
 
-#ifdef CONFIG_DYNAMIC_FTRACE_WITH_REGS
+/* Elsewhere a new instruction pointer is not all that a jump needs. */
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && defined(CONFIG_X86)
 
 enum step { OFF, LOOP, BULK, SPLIT };
 
@@ -28,6 +30,16 @@ static int found;			/* functions there are to replace */
 static atomic_t inside;			/* calls that have not returned */
 static atomic_long_t folios, bases;	/* copied by us, by their kind */
 
+/*
+ * Splitting sleeps. So may the copy of anonymous pages on behalf of a system
+ * call, which is what is to be measured; but pages with buffers are copied
+ * under a spinlock, and who reclaims must not wait for a common workqueue.
+ */
+static bool may_split(struct folio *src)
+{
+	return folio_test_anon(src) && !(current->flags & PF_MEMALLOC);
+}
+
 /* High memory has no address to copy in one go. */
 static void copy_folio(struct folio *dst, struct folio *src)
 {
@@ -36,7 +48,7 @@ static void copy_folio(struct folio *dst, struct folio *src)
 	bool mapped = !PageHighMem(&src->page) && !PageHighMem(&dst->page);
 
 	atomic_long_inc(pages > 1 ? &folios : &bases);
-	if (step == SPLIT && mapped &&
+	if (step == SPLIT && mapped && may_split(src) &&
 	    !copy_split(&dst->page, &src->page, pages, &live.split))
 		return;
 	if (step == BULK && mapped)
@@ -45,7 +57,10 @@ static void copy_folio(struct folio *dst, struct folio *src)
 		copy_loop(&dst->page, &src->page, pages);
 }
 
-/* Of this shape are folio_copy() and, but for the result, folio_mc_copy(). */
+/*
+ * Of this shape are folio_copy() and, but for the result, folio_mc_copy(),
+ * which would tell of poisoned memory: no copy of ours survives that.
+ */
 static int live_folio_copy(struct folio *dst, struct folio *src)
 {
 	atomic_inc(&inside);
@@ -65,7 +80,9 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip,
 
 static struct ftrace_ops ops = {
 	.func = redirect,
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
+	/* Permanent: sysctl kernel.ftrace_enabled must not undo it silently. */
+	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+		 FTRACE_OPS_FL_PERMANENT,
 };
 
 static int put_back(void)
@@ -75,8 +92,13 @@ static int put_back(void)
 	if (live.step == OFF)
 		return 0;
 	failed = unregister_ftrace_function(&ops);
-	if (failed)
+	if (failed) {
+		/* Calls still come in, so the module may never go. */
+		__module_get(THIS_MODULE);
+		pr_err("pagecopy: cannot put the kernel's copy back: %d\n",
+		       failed);
 		return failed;
+	}
 	live.step = OFF;
 	/*
 	 * Nobody comes in any more. Who is inside may sleep there, and so be

@@ -6,6 +6,8 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
+struct workqueue_struct;
+
 /* On which queue the parts of a copy wait, and how many there are. */
 struct split {
 	struct workqueue_struct *queue;
@@ -15,11 +17,14 @@ struct split {
 
 #define MOST_PARTS	64
 
-/* Part after part of the pages; returns when all of them are done. */
+/* Part after part of the pages; sleeps until all of them are done. */
 int copy_split(struct page *dst, struct page *src, unsigned int pages,
 	       const struct split *split);
 void copy_bulk(struct page *dst, struct page *src, unsigned int pages);
 void copy_loop(struct page *dst, struct page *src, unsigned int pages);
+
+/* Ticks of the TSC are reported, not ns: see ladder.c. */
+extern bool counting;
 
 /* "highpri:2" or "unbound:4"; -EINVAL for anything else. */
 int parse_split(const char *text, struct split *split);
