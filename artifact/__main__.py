@@ -53,13 +53,12 @@ def reproduce(arguments) -> None:
 
 def figures(arguments) -> None:
     """Draw everything from a recorded run; nothing is measured."""
-    runs = [arguments.run] if arguments.run else [
-        f"recorded/{folder.name}" for folder in sorted(paths.RECORDED.glob("*/"))]
-    if not runs:
+    recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+    if not recorded:
         raise Problem("no recorded run", "data/recorded is empty", "git checkout data/recorded")
-    for name in runs:
-        _draw(paths.run(name), name)
-        say(f"report: {paths.shown(paths.run(name).report)}")
+    name = arguments.run or f"recorded/{recorded[0]}"
+    _draw(paths.run(name), name)
+    say(f"report: {paths.shown(paths.run(name).report)}")
 
 
 def plan(arguments) -> None:

@@ -141,13 +141,15 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
 
 
 def portable(verdicts: tuple[Verdict, ...]) -> str:
-    """Whether a claim has the same verdict wherever it could be tested."""
-    words = {v.word for v in verdicts if v.measured is not None}
-    if not words:
-        return "not tested"
-    if sum(v.measured is not None for v in verdicts) < 2:
-        return "one run only"
-    return "portable" if len(words) == 1 else "differs"
+    """Whether a claim has the same verdict wherever it could be tested; a run
+    that leaves it open contradicts nobody."""
+    words = [v.word for v in verdicts if v.measured is not None]
+    if len(words) < 2:
+        return "one run only" if words else "not tested"
+    if {"holds", "does not hold"} <= set(words):
+        return "differs"
+    open_in = words.count("inconclusive")
+    return f"open in {open_in} of {len(words)}" if open_in else "portable"
 
 
 def _lines(found: dict[str, list[Verdict]]) -> list[str]:

@@ -104,7 +104,4 @@ const char *bench_close(struct bench *b);
 /* Median time of a copy of nothing, taken as a sample is taken, in ns. */
 double bench_overhead_ns(struct bench *b);
 
-/* The middle of count samples, in their unit. */
-double median_ns(const uint64_t *samples, size_t count);
-
 #endif

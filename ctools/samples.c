@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Samples whose time is a copy's: of one migrator, of several, of a scan. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "idle.h"
@@ -190,4 +191,29 @@ struct sample take_scan(struct bench *b, struct arm *arm)
 	sample.ns = now_ns() - start;
 	sample.ns += !sample.ns;
 	return sample;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+double median_ns(const uint64_t *samples, size_t count)
+{
+	uint64_t *sorted;
+	double middle;
+
+	if (!count)
+		return 0;
+	sorted = malloc(count * sizeof(*sorted));
+	if (!sorted)
+		abort();
+	memcpy(sorted, samples, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(sorted[0]), by_value);
+	middle = ((double)sorted[(count - 1) / 2] +
+		  (double)sorted[count / 2]) / 2;
+	free(sorted);
+	return middle;
 }

@@ -17,6 +17,9 @@ struct sample take_window(struct bench *b, struct arm *arm);
 struct sample take_recovery(struct bench *b, struct arm *arm);
 int energy_readable(const char *files);
 
+/* The middle of count samples, in their unit. */
+double median_ns(const uint64_t *samples, size_t count);
+
 /* What they are made of. */
 struct span next_span(struct bench *b, const struct variant *v);
 /* Between the two counts the CPU time of the caller and its workers. */

@@ -54,6 +54,13 @@ def test_a_packed_run_is_the_same_elsewhere(packed):
     assert packed.read_bytes() == compare.pack(ours).read_bytes()       # no times in it
 
 
+def test_recorded_runs_of_one_machine_contradict_each_other_in_no_claim(results):
+    runs = [paths.run(f"recorded/{folder.name}") for folder in sorted(paths.RECORDED.glob("*/"))]
+    assert len(runs) >= 2
+    lines, _ = compare.write(runs)
+    assert not [line for line in lines if line.endswith("differs")]
+
+
 def renamed(run):
     run.name = "elsewhere"
     return run
@@ -108,6 +115,7 @@ def verdict(word, measured=True):
 
 @pytest.mark.parametrize("words, found", [
     (("holds", "holds"), "portable"), (("holds", "does not hold"), "differs"),
+    (("holds", "inconclusive"), "open in 1 of 2"),
     (("holds", None), "one run only"), ((None, None), "not tested")])
 def test_portable_is_the_same_wherever_it_was_tested(words, found):
     assert compare.portable(tuple(verdict(w or "not applicable", w is not None)

@@ -156,7 +156,7 @@ static void copy_bare(struct page *dst, struct page *src, unsigned int pages)
 /*
  * memcpy(); but where instructions are counted, the rep movsq of copy_page(),
  * whose iterations then cancel. memcpy() itself has been an unrolled loop on
- * CPUs without FSRM since 6.2 or so, and its instructions would be the copy's.
+ * CPUs without FSRM since 6.4, and its instructions would be the copy's.
  */
 static void copy_bytes(void *dst, const void *src, size_t bytes)
 {
