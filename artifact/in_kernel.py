@@ -17,7 +17,7 @@ COSTS = {
     "cost:kmap_atomic": "kmap_atomic, both pages (2017)",
 }
 RUNGS = {"serial:page:map=2017": "loop of 2017", "serial:page:map=2026": "loop of 2026",
-         "serial:bulk": "one call, memcpy()", "serial:bulk:mc": "one call, copy_mc_to_kernel()"}
+         "serial:bulk": "one call", "serial:bulk:mc": "one call of copy_mc_to_kernel()"}
 STEPS = {"loop": "the kernel's loop, in the module", "bulk": "one bulk copy", "highpri:1": "1 worker, system_highpri_wq",
          "highpri:2": "2 workers, system_highpri_wq", "unbound:1": "1 worker, system_unbound_wq",
          "unbound:2": "2 workers, system_unbound_wq"}

@@ -23,13 +23,15 @@ WAYS = {"there": "o", "back": "s"}
 def ladder(cells: list[KernelSamples]) -> Figure:
     """The price of each wrapping, and of each loop, for a base page."""
     fig, (costs, loops) = plt.subplots(1, 2, figsize=(15, 4.8), layout="constrained")
+    rungs = {arm: label for arm, label in in_kernel.RUNGS.items()
+             if any(arm in samples.values for samples in cells)}
     for i, samples in enumerate(cells):
         look = {"color": drawing.COLOURS[i], "marker": MARKERS[i], "linestyle": "none",
                 "label": _name(samples)}
         beside = 0.16 * (i - (len(cells) - 1) / 2)      # many are equal
         costs.plot([in_kernel.cost(samples, arm) for arm in in_kernel.COSTS],
                    [y + beside for y in range(len(in_kernel.COSTS))], **look)
-        found = {y + beside: value for y, arm in enumerate(in_kernel.RUNGS)
+        found = {y + beside: value for y, arm in enumerate(rungs)
                  if (value := in_kernel.beyond_bare(samples, arm)) is not None}
         loops.plot(list(found.values()), list(found), **look)
         if not found:
@@ -37,7 +39,7 @@ def ladder(cells: list[KernelSamples]) -> Figure:
                            "so no bare copy to compare with", (0.98, 0.4), ha="right",
                            xycoords="axes fraction", fontsize="small", color="0.35")
     _label_rows(costs, list(in_kernel.COSTS.values()))
-    _label_rows(loops, list(in_kernel.RUNGS.values()))
+    _label_rows(loops, list(rungs.values()))
     costs.set_xscale("symlog", linthresh=10)
     costs.set_xticks([0, 5, 10, 20, 50, 100, 200, 500])
     costs.set_xlim(right=800)
