@@ -133,7 +133,9 @@ def claims(arguments) -> None:
     """The verdict on every published claim, from what a run measured."""
     from artifact import claims as judged, notebooks
 
-    for line in judged.table(judged.verdicts(notebooks.evidence(paths.run(arguments.run)))):
+    run = paths.run(arguments.run)
+    notebooks.require_plans(run)
+    for line in judged.table(judged.verdicts(notebooks.evidence(run))):
         say(line)
 
 
@@ -142,6 +144,7 @@ def changelog(arguments) -> None:
     from artifact import changelog as written, claims as judged, notebooks
 
     run = paths.run(arguments.run)
+    notebooks.require_plans(run)
     found = notebooks.evidence(run)
     text = written.text(found, judged.verdicts(found))
     paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))

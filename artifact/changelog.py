@@ -35,7 +35,8 @@ def text(evidence: Evidence, found: list[claims.Verdict]) -> str:
         run=run.name if run.may_measure else paths.DEFAULT_RUN, skipped=[f"{what}: {why}" for what, why in evidence.skipped.items()],
         unstable=[f"{s.cell.experiment} {s.cell.label}" for s in _timed(evidence)
                   if not estimate.is_stable(s)])
-    return "\n".join(line.rstrip() for line in written.splitlines()) + "\n"
+    plain = written.encode("ascii", "replace").decode("ascii")     # a CPU's name may not be
+    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
 
 def _wrapped(paragraph: str, first: str = "", rest: str = "") -> str:

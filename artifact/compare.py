@@ -57,7 +57,9 @@ def pack(run: paths.Run) -> Path:
 def opened(name: str) -> paths.Run:
     """A run of ours, a recorded one, or what a packed file holds."""
     if not name.endswith(".tar.gz"):
-        return paths.run(name)
+        run = paths.run(name)
+        notebooks.require_plans(run)
+        return run
     return _unpacked(Path(name))
 
 
@@ -66,7 +68,8 @@ def _unpacked(file: Path) -> paths.Run:
     try:
         found = _members(file)
     except (OSError, tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile) as error:
-        raise Problem(f"packed run {file.name}", one_line(error), "have it packed again") from error
+        raise Problem(f"packed run {file.name}", getattr(error, "strerror", "") or one_line(error),
+                      "have it packed again") from error
     folder = paths.RESULTS / "foreign" / hashlib.sha256(found[SUMS]).hexdigest()[:12]
     for name, content in found.items():
         if name != SUMS:
@@ -128,9 +131,11 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
     runs have one name, or a run is not whole."""
     if len({run.name for run in runs}) < len(runs):
         raise Problem("runs to compare", "two have the same name", "give one of them another")
-    found = {run.name: claims.verdicts(notebooks.evidence(run)) for run in runs}
+    found, headlines = {}, {}
+    for run in runs:
+        found[run.name], headlines[run.name] = _judged(run)
     figures = [_embedded(verdict_figures.claims([], found), "claims"),
-               _embedded(_headlines(runs), "headlines")]
+               _embedded(_headlines(headlines), "headlines")]
     html = report.environment().get_template("compare.html.j2").render(
         machines={run.name: machine.summary(machine.load(run.machine)) for run in runs},
         rows=[(verdicts[0].claim, [v.word for v in verdicts], portable(verdicts))
@@ -138,6 +143,18 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
     target = paths.RESULTS / "compare.html"
     paths.write_atomically(target, html.encode())
     return _lines(found), target
+
+
+def _judged(run: paths.Run) -> tuple[list[Verdict], dict]:
+    """Verdicts and headlines of a run. A foreign one may hold anything, so
+    whatever cannot be made sense of is a Problem of that run."""
+    try:
+        return claims.verdicts(notebooks.evidence(run)), {
+            key: ratio for answer in notebooks.answered(run)
+            for key, ratio in answer.headlines.items()}
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        raise Problem(f"run {run.name}", f"its cells do not fit its plan ({one_line(error)})",
+                      "have it measured, or packed, again") from error
 
 
 def portable(verdicts: tuple[Verdict, ...]) -> str:
@@ -162,13 +179,8 @@ def _lines(found: dict[str, list[Verdict]]) -> list[str]:
     return lines
 
 
-def _headlines(runs: list[paths.Run]):
+def _headlines(found: dict[str, dict]):
     """Every ratio that the answers rest on, a mark for each run."""
-    found = {}
-    for run in runs:
-        plans = notebooks.answered(run)
-        found[run.name] = {key: estimate for answer in plans for key, estimate in
-                           answer.headlines.items()}
     names = list(dict.fromkeys(key for each in found.values() for key in each))
     fig, ax = plt.subplots(figsize=(13, 1.6 + 0.4 * len(names)), layout="constrained")
     for i, (run, each) in enumerate(found.items()):

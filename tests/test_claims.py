@@ -219,3 +219,21 @@ def test_a_claims_file_that_names_no_test_is_a_problem(tmp_path, monkeypatch):
             claims.claims()
     finally:
         claims.claims.cache_clear()
+
+
+def test_a_machine_with_odd_names_leaves_the_text_plain(evidence, verdicts, monkeypatch):
+    record = {**evidence.machine, "cpu": {**evidence.machine["cpu"], "model": "Core\u2122 $\\frac " * 9}}
+    monkeypatch.setattr(evidence, "machine", record)
+    text = changelog.text(evidence, verdicts)
+    assert text.isascii() and max(map(len, text.splitlines())) <= changelog.COLUMNS
+
+
+def test_a_run_without_teams_or_lab_has_its_text_and_verdicts_too(evidence, monkeypatch):
+    """As on one CPU without QEMU: what was not measured is left out or not applicable."""
+    serial = {key: cell for key, cell in evidence.cells.items()
+              if isinstance(cell, plan.Cell) and cell.experiment in ("serial-ladder", "map-cost", "extent")}
+    monkeypatch.setattr(evidence, "cells", serial)
+    found = claims.verdicts(evidence)
+    assert {v.claim.id for v in found if v.measured} == {"C2", "C3", "C28"}
+    text = changelog.text(evidence, found)
+    assert "nothing was measured: one CPU" in text and "Unrelated work" not in text
