@@ -60,7 +60,7 @@ claims: env			## the verdict on every published claim (RUN=name)
 changelog: env			## text for a commit message and a cover letter (RUN=name)
 	@$(ARTIFACT) changelog --run "$(RUN)"
 
-compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a b c.tar.gz"
+compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a /path/b.tar.gz"
 	@$(ARTIFACT) compare $(RUNS)
 
 pack: env			## one file of a run's measurements for somebody else (RUN=name)

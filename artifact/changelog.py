@@ -15,6 +15,7 @@ from artifact import claims, drawing, estimate, figures, harm, harm_figures, in_
 from artifact import paths, plan
 from artifact.claims import Absent, Evidence
 from artifact.estimate import Estimate
+from artifact.problem import Problem
 
 COLUMNS = 75        # of a commit message, and of a mail that is quoted
 TEMPLATE = Path(__file__).with_name("changelog.txt.j2")
@@ -25,12 +26,15 @@ RUNG_NAMES = {"map=2017": "2017: cond_resched, kmap_atomic",
 def text(evidence: Evidence, found: list[claims.Verdict]) -> str:
     """The commit message and the cover letter of a run, in plain ASCII."""
     run = evidence.run
+    if ("serial-ladder", "cold-cold") not in evidence.cells:
+        raise Problem(f"run {run.name}", "has no serial ladder of cold caches",
+                      "measure 01-serial-copy with its own parameters")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters["wrap"] = _wrapped
     written = environment.get_template(TEMPLATE.name).render(
-        ladder=_ladder(evidence), threads=_threads(evidence), harm=_harm(evidence),
+        ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(evidence), harm=_harm(evidence),
         kernel=_kernel(evidence), machine=_machine(evidence), verdicts=_verdicts(found),
         run=run.name if run.may_measure else paths.DEFAULT_RUN, skipped=[f"{what}: {why}" for what, why in evidence.skipped.items()],
         unstable=[f"{s.cell.experiment} {s.cell.label}" for s in _timed(evidence)
@@ -73,6 +77,7 @@ def _ladder(evidence: Evidence) -> dict:
     if best != bulk:
         rows.append(_row(f"one call, {plan.fields(best)['primitive']}", samples, best, loop))
     return {"rows": rows, "own": own, "huge": samples.cell.option("huge"),
+            "unstable": not estimate.is_stable(samples),
             "state": figures.cache_label(samples), "gain": _said(estimate.speedup(
                 samples, bulk, loop), "one bulk call", "the loop of today"),
             "best": "" if best == bulk else _said(
@@ -150,8 +155,8 @@ def _late(evidence: Evidence) -> str:
     found = harm.late_share(samples, harm.arm_of(samples, harm.posted(samples)))
     if found is None:
         raise Absent("no worker began")
-    return ("With every CPU loaded twice over, the last worker of "
-            f"{100 * found.value:.0f} % of the copies began when a serial copy would have been done.")
+    return ("With every CPU loaded twice over, the share of copies whose last worker had not begun "
+            f"when a serial copy would have been done is {_ratio(found)}.")
 
 
 def _busy(evidence: Evidence) -> str:
@@ -168,7 +173,7 @@ def _kernel(evidence: Evidence) -> list[str]:
         ladder, live = (evidence.samples(e, "amd64") for e in ("ladder", "live"))
     except Absent:
         return []
-    if ladder.cell.unit != "instructions":
+    if {ladder.cell.unit, live.cell.unit} != {"instructions"}:
         return []
     atomic, local = (in_kernel.cost(ladder, f"cost:kmap_{era}") for era in ("atomic", "local"))
     bulk = in_kernel.step_cost(live, "huge:1", "bulk")
@@ -176,7 +181,8 @@ def _kernel(evidence: Evidence) -> list[str]:
     return [f"In Linux {ladder.facts[0]['kernel']} to map both pages of a copy takes {atomic:.0f} "
             f"instructions with kmap_atomic and {local:.0f} with kmap_local (counted in a virtual "
             "machine, where a count says nothing about time).",
-            f"With one bulk copy in place of its folio copy move_pages() of a huge page takes "
+            f"With one bulk copy in place of a loop of page copies by the same rep, move_pages() of a "
+            "huge page takes "
             f"{abs(bulk):,.0f} instructions {'less' if bulk < 0 else 'more'}; with two workers of "
             f"system_highpri_wq that of a base page takes {abs(team):,.0f} "
             f"{'less' if team < 0 else 'more'}."]
@@ -204,4 +210,6 @@ def _verdicts(found: list[claims.Verdict]) -> list[str]:
         claim = verdict.claim
         lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
         lines.append(f"      {verdict.word}: {_ratio(verdict.measured)}")
+        if verdict.why != claim.band:
+            lines.append(_wrapped(f"({verdict.why})", "      "))
     return lines

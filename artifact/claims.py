@@ -153,17 +153,17 @@ MARGIN = 0.05       # within which a ratio is as good as 1
 
 
 def decide(measured: Estimate, region: tuple[float, float]) -> str:
-    """By where the whole interval lies. A region that begins or ends at 1 claims
-    a difference: that does not hold either where the interval has 1 in it and
+    """By where the whole interval lies. The regions [1, inf] and [0, 1] claim a
+    difference: that does not hold either where the interval has 1 in it and
     ends so near to it that any difference would be within the margin."""
     low, high = region
-    inside = (measured.low > low if low == 1 else measured.low >= low) and \
-        (measured.high < high if high == 1 else measured.high <= high)
+    faster, slower = (low, high) == (1, math.inf), (low, high) == (0, 1)
+    inside = (measured.low > 1 if faster else measured.low >= low) and \
+        (measured.high < 1 if slower else measured.high <= high)
     if inside:
         return "holds"
-    outside = measured.high < low * (1 + MARGIN) if low == 1 else \
-        measured.low > high * (1 - MARGIN) if high == 1 else \
-        measured.high < low or measured.low > high
+    outside = measured.high < 1 + MARGIN if faster else \
+        measured.low > 1 - MARGIN if slower else measured.high < low or measured.low > high
     return "does not hold" if outside else "inconclusive"
 
 
@@ -180,8 +180,9 @@ def _missing(claim: Claim, evidence: Evidence) -> str:
         lacks.append(f"a CPU with {needs['flag']}")
     if needs.get("siblings") and cpu["cores"] >= cpu["usable"]:
         lacks.append("cores with two threads")
-    if needs.get("counted") and ("ladder", "highmem") not in evidence.cells:
-        lacks.append("make kernel-lab")
+    ladder = evidence.cells.get(("ladder", "highmem"))
+    if needs.get("counted") and (ladder is None or ladder.unit != "instructions"):
+        lacks.append("counted instructions (make kernel-lab, without KVM)")
     return f"needs {' and '.join(lacks)}" if lacks else ""
 
 

@@ -13,6 +13,7 @@ import json
 import math
 import re
 import tarfile
+import zlib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -67,7 +68,10 @@ def _unpacked(file: Path) -> paths.Run:
     """A foreign run, checked and laid into the results as data."""
     try:
         found = _members(file)
-    except (OSError, tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile) as error:
+    except FileNotFoundError as error:
+        raise Problem(f"packed run {file}", "no such file",
+                      "give its whole path, or one from the project's folder") from error
+    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise Problem(f"packed run {file.name}", getattr(error, "strerror", "") or one_line(error),
                       "have it packed again") from error
     folder = paths.RESULTS / "foreign" / hashlib.sha256(found[SUMS]).hexdigest()[:12]
@@ -85,7 +89,12 @@ def _members(file: Path) -> dict[str, bytes]:
     """The files of a packed run by name; ValueError where one must not be there."""
     found: dict[str, bytes] = {}
     total = 0
-    with tarfile.open(file, "r|gz") as archive:
+    # Unpacked as a whole and counted, as tar's own headers may be very long.
+    with gzip.open(file) as packed:
+        plain = packed.read(MOST_BYTES + 1)
+    if len(plain) > MOST_BYTES:
+        raise ValueError(f"unpacks to more than {MOST_BYTES >> 20} MiB")
+    with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
         for member in archive:
             name = member.name.partition("/")[2]
             if not member.isfile() or not (name == SUMS or MEMBER.fullmatch(name)):
@@ -119,8 +128,12 @@ def _check_unpacked_size(name: str, content: bytes) -> None:
 
 def _check_schema(run: paths.Run) -> None:
     """Machine record and plans; each cell is checked when it is read."""
-    machine.load(run.machine)
-    for cell in notebooks.everything(run).cells:
+    try:
+        machine.summary(machine.load(run.machine))
+        cells = notebooks.everything(run).cells
+    except Exception as error:      # it is somebody else's, and may be anything
+        raise Problem(f"packed run {run.name}", one_line(error), "have it packed again") from error
+    for cell in cells:
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,120}", cell.id):
             raise Problem(f"packed run {run.name}", "a cell has no proper name",
                           "have it packed again")
@@ -152,7 +165,8 @@ def _judged(run: paths.Run) -> tuple[list[Verdict], dict]:
         return claims.verdicts(notebooks.evidence(run)), {
             key: ratio for answer in notebooks.answered(run)
             for key, ratio in answer.headlines.items()}
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError,
+            RecursionError) as error:
         raise Problem(f"run {run.name}", f"its cells do not fit its plan ({one_line(error)})",
                       "have it measured, or packed, again") from error
 

@@ -37,7 +37,8 @@ def verdicts(evidence):
     (0.8, 1.02, (0, 1), "inconclusive"), (1.1, 1.3, (0, 1), "does not hold"),
     (2.0, 3.0, (2, math.inf), "holds"), (1.9, 3.0, (2, math.inf), "inconclusive"),
     (1.0, 1.9, (2, math.inf), "does not hold"), (0.95, 1.05, (0.9, 1.1), "holds"),
-    (1.05, 1.15, (0.9, 1.1), "inconclusive"), (1.15, 1.3, (0.9, 1.1), "does not hold")])
+    (0, 0, (0.01, math.inf), "does not hold"), (1, 1, (0.01, math.inf), "holds"),
+    (0, 0.1, (0.01, math.inf), "inconclusive"), (1.05, 1.15, (0.9, 1.1), "inconclusive"), (1.15, 1.3, (0.9, 1.1), "does not hold")])
 def test_a_verdict_is_where_the_whole_interval_lies(low, high, region, word):
     assert claims.decide(Estimate((low + high) / 2, low, high), region) == word
 

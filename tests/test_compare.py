@@ -85,6 +85,12 @@ def test_two_runs_of_one_name_cannot_be_told_apart():
         bytes(compare.MOST_BYTES + 1))})),
     ("machine record", lambda f, m: repacked(f, {**m, "machine.json": b"[]"})),
     ("no readable plan", lambda f, m: repacked(f, {**m, "plans.json": b"{"})),
+    ("packed run", lambda f, m: repacked(f, {**m, "machine.json": b"[" * 200_000})),
+    ("packed run", lambda f, m: repacked(f, {**m, "plans.json": b'{"01-serial-copy": {}}'})),
+    ("packed run", lambda f, m: repacked(f, {**m, "cells/cut.json.gz": gzip.compress(b"x" * 999)[:-9]
+                                             + b"damaged!!"})),
+    ("packed run", lambda f, m: repacked(f, m, **{"machine.json": {"pax_headers": {
+        "comment": "0" * (compare.MOST_BYTES + 1)}}})),
     ("packed run", lambda f, m: f.write_bytes(b"no archive") and f),
     ("packed run", lambda f, m: f.write_bytes(f.read_bytes()[:1000]) and f)])
 def test_a_foreign_run_that_is_not_just_data_is_refused(packed, why, spoil):
