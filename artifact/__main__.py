@@ -247,7 +247,7 @@ def _draw(run: paths.Run, run_name: str) -> None:
     say(f"drawing {', '.join(notebooks.names())}")
     with ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
         done = [pool.submit(notebooks.execute, name, _defaults(name, run_name))
-                for name in notebooks.names() if name != notebooks.PAPER]
+                for name in notebooks.MEASURING]
         for future in done:
             future.result()
     # It says which demands the figures of the others answer.

@@ -193,15 +193,17 @@ def batching_share(e: Evidence) -> Finding:
                    "share of")
 
 
+def _long_over_short(e: Evidence, samples: load.Samples, primitive: str) -> Finding:
+    return e.speedup(samples, *(f"serial:bulk:{primitive}:extent={size}" for size in ("2M", "4K")))
+
+
 def movsb_extent(e: Evidence) -> Finding:
-    return e.speedup(e.samples("extent", "folio"), "serial:bulk:movsb:extent=2M",
-                     "serial:bulk:movsb:extent=4K")
+    return _long_over_short(e, e.samples("extent", "folio"), "movsb")
 
 
 def own_extent(e: Evidence) -> Finding:
     samples = e.samples("extent", "folio")
-    own = drawing.own_primitive(samples)
-    return e.speedup(samples, f"serial:bulk:{own}:extent=2M", f"serial:bulk:{own}:extent=4K")
+    return _long_over_short(e, samples, drawing.own_primitive(samples))
 
 
 def unrolled_bulk(e: Evidence) -> Finding:

@@ -9,7 +9,6 @@ has, never followed.
 import gzip
 import hashlib
 import io
-import json
 import math
 import re
 import tarfile
@@ -20,7 +19,6 @@ import matplotlib.pyplot as plt
 
 from artifact import claims, drawing, machine, notebooks, paths, report, verdict_figures
 from artifact.claims import Verdict
-from artifact.plan import Cell
 from artifact.problem import Problem, one_line
 
 MEMBER = re.compile(r"(machine\.json|plans\.json|cells/[A-Za-z0-9][\w.-]{0,120}\.json\.gz)")

@@ -28,6 +28,7 @@ PLANS: dict[str, Callable[..., plan.Plan]] = {
     "09-changelog": plan.changelog,
 }
 PAPER = "09-changelog"      # made of what the others measured
+MEASURING = [name for name in PLANS if name != PAPER]
 ANSWERS = {
     "01-serial-copy": answers.serial_copy,
     "02-parallel-copy": answers.parallel_copy,
@@ -242,9 +243,7 @@ def planned(name: str, run: paths.Run, parameters: dict) -> plan.Plan:
 def store_plans(run: paths.Run) -> None:
     """Keeps what the default parameters meant here, for a reader elsewhere."""
     stored = {}
-    for name in PLANS:
-        if name == PAPER:
-            continue
+    for name in MEASURING:
         parameters = {key: value for key, value in defaults(name).items() if key != "run"}
         stored[name] = {"parameters": parameters, "plan": PLANS[name](**parameters).as_json()}
     paths.write_atomically(run.measured / "plans.json", json.dumps(stored, indent=1).encode())
@@ -252,7 +251,7 @@ def store_plans(run: paths.Run) -> None:
 
 def everything(run: paths.Run) -> plan.Plan:
     """The cells of all notebooks with their own parameters, each once."""
-    plans = [planned(name, run, defaults(name)) for name in PLANS if name != PAPER]
+    plans = [planned(name, run, defaults(name)) for name in MEASURING]
     return plan.Plan(tuple({cell.id: cell for found in plans for cell in found.cells}.values()),
                      tuple(dict.fromkeys(what for found in plans for what in found.skipped)))
 
@@ -271,10 +270,8 @@ def require_plans(run: paths.Run) -> None:
 def answered(run: paths.Run) -> list[answers.Answer]:
     """What each notebook would answer of a run, without drawing anything."""
     found = []
-    for name in PLANS:
+    for name in MEASURING:
         samples: dict[str, list] = {}
-        if name == PAPER:
-            continue
         for cell in planned(name, run, defaults(name)).cells:
             samples.setdefault(cell.experiment, []).append(load.any_cell(run, cell))
         if samples:
