@@ -140,6 +140,19 @@ def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate
     return interval(ratio + (part - ratio * whole) / whole.mean(), level)
 
 
+def rate(hits: np.ndarray, tries: np.ndarray, level: float = LEVEL) -> Estimate:
+    """Share, 0..1, of tries that were hits, both counts for each process.
+
+    The interval is that of interval() over the processes' shares or, where it
+    is wider, that of the counts (Clopper and Pearson): none seen in eighty
+    tries is not never.
+    """
+    each = interval(hits[tries > 0] / tries[tries > 0], level)
+    counted = stats.binomtest(int(hits.sum()), int(tries.sum())).proportion_ci(level)
+    return Estimate(float(hits.sum() / tries.sum()), max(min(each.low, counted.low), 0.0),
+                    min(max(each.high, counted.high), 1.0))
+
+
 def same_kernel_ratio(samples: Samples) -> Estimate:
     """The A/A ratio: the twin over the baseline, by the way of every ratio."""
     first = samples.cell.variants[0]

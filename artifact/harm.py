@@ -69,9 +69,9 @@ def late_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Est
     waits = samples.channels[arm].get("wait", [])
     if len(waits) < samples.cell.processes:
         return None
-    found = estimate.interval(np.array([np.mean(each > serial_seconds(samples))
-                                        for each in waits]), level)
-    return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
+    whole = serial_seconds(samples)
+    return estimate.rate(np.array([np.sum(each > whole) for each in waits]),
+                         np.array([len(each) for each in waits]), level)
 
 
 def by_size(samples: Samples, policy: str) -> dict[int, Estimate]:
@@ -227,8 +227,9 @@ def switches_per_second(samples: Samples, arm: str) -> float:
 def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[Estimate, str]:
     """Time over the best serial copy's, and the verdict of a one-sided test.
 
-    The bound is that of a repeat, so it errs on the side of "open". "no worse": the upper 95 % bound is within the margin. "worse": the lower
-    one is beyond it. Else "open". The margin is fixed before measuring.
+    "no worse": the upper 95 % bound is within the margin. "worse": the lower
+    one is beyond it. Else "open", to which it errs, as the bounds are those of
+    a repeat. The margin is fixed before measuring.
     """
     best = estimate.best_serial(samples, arm)
     ratio = estimate.exponential(estimate.interval(
@@ -285,7 +286,4 @@ def stale_share(samples: Samples, arm: str) -> Estimate | None:
     """Share of CPUs found idle that were busy when the work began there."""
     counts = samples.counts[arm]
     found, stale = counts["found_idle"], counts["stale"]
-    if not found.sum():
-        return None
-    each = estimate.interval(np.divide(stale, found, out=np.zeros(len(found)), where=found > 0))
-    return Estimate(float(stale.sum() / found.sum()), max(each.low, 0.0), min(each.high, 1.0))
+    return estimate.rate(stale, found) if found.sum() else None

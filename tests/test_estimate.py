@@ -92,6 +92,19 @@ def test_a_share_is_part_over_whole():
     assert found.low < 0.25 < found.high and found.high - found.low < 0.05
 
 
+def test_none_seen_is_not_never():
+    none = estimate.rate(np.zeros(8), np.full(8, 10), level=0.99)
+    assert (none.value, none.low) == (0, 0) and 0.03 < none.high < 0.1
+    uneven = estimate.rate(np.array([0, 9, 0, 1]), np.array([10, 10, 0, 20]))
+    assert uneven.value == 0.25 and (uneven.low, uneven.high) == (0, 1)
+
+
+def test_a_rate_covers_what_it_was_drawn_from():
+    rng = np.random.default_rng(11)
+    found = [estimate.rate(rng.binomial(40, 0.02, 8), np.full(8, 40)) for _ in range(400)]
+    assert sum(each.low <= 0.02 <= each.high for each in found) >= 0.94 * 400
+
+
 def test_one_process_promises_nothing():
     found = estimate.interval(np.array([0.1]))
     assert found.low == -np.inf and found.high == np.inf
