@@ -212,7 +212,7 @@ def unrolled_bulk(e: Evidence) -> Finding:
 
 
 def one_worker(e: Evidence) -> Finding:
-    samples = e.samples("threads", "spread-16-folio")
+    samples = e.samples("one-worker", "16-folio")
     own = drawing.own_primitive(samples)
     return e.speedup(samples, f"parallel:bulk:{own}:threads=1:caller=waits:folios=16",
                      f"serial:bulk:{own}:folios=16")

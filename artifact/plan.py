@@ -203,6 +203,8 @@ TODAY = LADDER[1]
 def _ladder(own, chosen, sizes, state, processes, rounds) -> Cell:
     """Every rung of every primitive; of the byte loop just one, as the floor."""
     source, destination = _cache_state(state)
+    # A migrated folio is in no cache: from these the claims are judged.
+    rounds *= 2 if state == "cold/cold" else 1
     others = [p for p in chosen if p not in (own, "byte", "empty")]
     return Cell(
         "serial-ladder", f"{source}-{destination}",
@@ -235,7 +237,8 @@ def _extent_cells(sizes, swept, base, huge, largest, processes, rounds) -> list[
                      for p in swept for e in extents for observe in ("", ":observe=stretch"))
     if not swept:
         return []
-    cells = [Cell("extent", "folio", (*sizes, f"--rounds={rounds}"),
+    # The two ends are alike to a percent or two: telling so takes more rounds.
+    cells = [Cell("extent", "folio", (*sizes, f"--rounds={2 * rounds}"),
                   variants(_powers(4, base, huge)), processes)]
     if largest > huge:
         region = ctools.format_size(largest)
@@ -285,6 +288,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
             (*sizes, pinned, _rounds_of_batches(rounds, count)),
             tuple(_folios(v, count) for v in _thread_variants(own, chosen, counts)), processes,
             resolution=0.02 if count == 1 else 0.04, quiet=True) for count in _unique(folios)]
+    cells.append(_one_worker(own, (*sizes, spread), max(folios), processes, rounds))
     for name in ("packed", "sibling"):
         if name not in orders:
             skipped += ((f"{name} placement of threads", "the same as spread on this machine"),)
@@ -300,6 +304,15 @@ def _factorial(primitives, threads) -> list[str]:
                      for dispatch in ("", ":dispatch=spin")
                      for rule, cost in (("page", ":map=2017"), ("bulk", ""))]
     return variants
+
+
+def _one_worker(own, options, count, processes, rounds) -> Cell:
+    """A worker in place of the caller, who waits: they differ by a percent or
+    two, which the many arms of the thread sweep leave no time to tell."""
+    return Cell("one-worker", f"{count}-folio", (*options, f"--rounds={3 * rounds}"),
+                (_folios(f"serial:bulk:{own}", count),
+                 _folios(f"parallel:bulk:{own}:threads=1:caller=waits", count)),
+                processes, quiet=True)
 
 
 DISPATCHES = ("", ":caller=waits", ":dispatch=spawn:caller=waits", ":dispatch=spin")
@@ -414,8 +427,9 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
         if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 400:
             raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
                           "give 0 to 400, as 0, 50, 100, 200")
+    # Who runs when is a lottery: it takes more rounds than a copy alone does.
     return [Cell("load", f"{load}-percent",
-                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}", f"--rounds={rounds}"),
+                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}", f"--rounds={4 * rounds}"),
                  (*teams.serial, *teams.parallel(":observe=phases")), processes,
                  resolution=0.15, quiet=True) for load in sorted(set(loads))]
 
