@@ -427,10 +427,12 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
         if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 400:
             raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
                           "give 0 to 400, as 0, 50, 100, 200")
-    # Who runs when is a lottery: it takes more rounds than a copy alone does.
+    # Who runs when is a lottery, the more so the more load there is: claims are
+    # judged from these, and need more of them than a copy alone does.
     return [Cell("load", f"{load}-percent",
-                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}", f"--rounds={4 * rounds}"),
-                 (*teams.serial, *teams.parallel(":observe=phases")), processes,
+                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
+                  f"--rounds={rounds * (4 + load // 50)}"),
+                 (*teams.serial, *teams.parallel(":observe=phases")), 4 * processes,
                  resolution=0.15, quiet=True) for load in sorted(set(loads))]
 
 
