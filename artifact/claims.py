@@ -3,8 +3,9 @@
 
 A claim holds where the whole interval of what was measured lies within its
 region, does not hold where none of it does, and is inconclusive else, or
-where the cell failed its own check. The intervals are wider than elsewhere:
-all tested claims together err as seldom as one figure does (Bonferroni).
+where the cell failed its own check; of orderings decide() says more. The
+intervals are wider than elsewhere: all tested claims together err as seldom
+as one figure does (Bonferroni).
 """
 
 import dataclasses
@@ -19,7 +20,8 @@ from artifact.estimate import Estimate
 from artifact.problem import Problem, one_line
 
 FILE = paths.PUBLISHED / "claims.toml"
-WORDS = ("holds", "does not hold", "inconclusive", "not applicable", "cited only")
+JUDGED = ("holds", "does not hold", "inconclusive")
+WORDS = (*JUDGED, "not applicable", "cited only")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Claim:
     ratio: tuple[float, float] | None = None    # published, least and most
     test: str = ""
     what: str = ""
-    holds: tuple[float, float] = (0.0, math.inf)
+    holds: tuple[float, float] | None = None
     band: str = ""
     needs: dict = dataclasses.field(default_factory=dict)
     why: str = ""
@@ -54,11 +56,11 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a test measured, and the cells it rests on; or why it could not."""
+    """What a test measured, and the cells it rests on; why that decides nothing."""
 
     measured: Estimate | None
     cells: tuple = ()
-    why: str = ""
+    doubt: str = ""
 
 
 @functools.cache
@@ -68,16 +70,23 @@ def claims() -> tuple[Claim, ...]:
         stored = tomllib.loads(FILE.read_text())
         found = tuple(Claim(id=key, **{k: tuple(v) if isinstance(v, list) else v
                                        for k, v in fields.items()}) for key, fields in stored.items())
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Problem(f"cannot read {paths.shown(FILE)}", one_line(error),
                       "restore it: git checkout data/published") from error
-    known = set(published.sources().index)
     for claim in found:
-        if claim.test and claim.test not in TESTS or not claim.test and not claim.why or \
-                not set(claim.sources + claim.answers) <= known:
-            raise Problem(f"claim {claim.id}", "an unknown test or source, or neither test nor why",
-                          "restore data/published/claims.toml")
+        if not _is_whole(claim):
+            raise Problem(f"claim {claim.id}", "an unknown test, source or need, a test without a "
+                          "region, or neither test nor why", "restore data/published/claims.toml")
     return found
+
+
+NEEDS = {"cpus", "nodes", "llcs", "siblings", "flag", "counted"}
+
+
+def _is_whole(claim: Claim) -> bool:
+    judged = claim.test in TESTS and claim.holds is not None if claim.test else bool(claim.why)
+    return judged and set(claim.needs) <= NEEDS and \
+        set(claim.sources + claim.answers) <= set(published.sources().index)
 
 
 class Absent(Exception):
@@ -121,7 +130,7 @@ def table(found: list[Verdict]) -> list[str]:
         claim, measured = verdict.claim, str(verdict.measured or "")
         region = f"{claim.holds[0]:g}..{claim.holds[1]:g}" if claim.test else ""
         text = claim.what if verdict.measured else verdict.why
-        if verdict.word == "inconclusive" and verdict.why != claim.band:
+        if verdict.word == "inconclusive" and verdict.measured and verdict.why != claim.band:
             text += f" ({verdict.why})"
         lines.append(f"{claim.id:5} {verdict.word:14} {measured:>22} {region:>12}  {text}")
     words = [verdict.word for verdict in found]
@@ -140,31 +149,41 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
         found = TESTS[claim.test](evidence)
     except Absent as absent:
         return Verdict(claim, "not applicable", str(absent))
-    if found.measured is None:
-        return Verdict(claim, "not applicable", found.why)
-    unstable = [f"{s.cell.experiment} {s.cell.label}" for s in found.cells
-                if isinstance(s, load.Samples) and not estimate.is_stable(s)]
-    word = "inconclusive" if unstable else decide(found.measured, claim.holds)
-    return Verdict(claim, word, f"cell {', '.join(unstable)} failed its own check" if unstable
-                   else claim.band, found.measured)
+    doubts = [f"cell {s.cell.experiment} {s.cell.label} {why}" for s in found.cells
+              if isinstance(s, load.Samples) and (why := doubt(s))]
+    doubts += [found.doubt] if found.doubt else []
+    word = "inconclusive" if doubts else decide(found.measured, claim.holds)
+    return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured)
+
+
+def doubt(samples: load.Samples) -> str:
+    """Why a cell decides nothing; "" where it may."""
+    if samples.huge_share < 1:
+        return "was not all on huge pages"
+    return "" if estimate.is_stable(samples) else "failed its own check"
 
 
 MARGIN = 0.05       # within which a ratio is as good as 1
 
 
 def decide(measured: Estimate, region: tuple[float, float]) -> str:
-    """By where the whole interval lies. The regions [1, inf] and [0, 1] claim a
-    difference: that does not hold either where the interval has 1 in it and
-    ends so near to it that any difference would be within the margin."""
+    """By where the whole interval lies; [1, inf] and [0, 1] claim an ordering.
+
+    That does not hold where the whole interval is short of the margin, be 1 in
+    it or not, and holds where 1 is not in it and the ratio itself is beyond the
+    margin. So there is always "inconclusive" between the two.
+    """
     low, high = region
-    faster, slower = (low, high) == (1, math.inf), (low, high) == (0, 1)
-    inside = (measured.low > 1 if faster else measured.low >= low) and \
-        (measured.high < 1 if slower else measured.high <= high)
-    if inside:
-        return "holds"
-    outside = measured.high < 1 + MARGIN if faster else \
-        measured.low > 1 - MARGIN if slower else measured.high < low or measured.low > high
-    return "does not hold" if outside else "inconclusive"
+    if region == (1, math.inf):
+        inside = measured.low > 1 and measured.value >= 1 + MARGIN
+        outside = measured.high < 1 + MARGIN
+    elif region == (0, 1):
+        inside = measured.high < 1 and measured.value <= 1 - MARGIN
+        outside = measured.low > 1 - MARGIN
+    else:
+        inside = low <= measured.low and measured.high <= high
+        outside = measured.high < low or measured.low > high
+    return "holds" if inside else "does not hold" if outside else "inconclusive"
 
 
 def _missing(claim: Claim, evidence: Evidence) -> str:
@@ -189,8 +208,8 @@ def _missing(claim: Claim, evidence: Evidence) -> str:
 def batching_share(e: Evidence) -> Finding:
     samples = e.samples("factorial", "1-folio")
     found = figures.batching_share(samples, drawing.own_primitive(samples), "spin", e.level)
-    return Finding(found, (samples,), "threads gain nothing clear here that batching could have a "
-                   "share of")
+    return Finding(found, (samples,), "" if found else "threads gain nothing clear here that "
+                   "batching could have a share of")
 
 
 def _long_over_short(e: Evidence, samples: load.Samples, primitive: str) -> Finding:
@@ -202,8 +221,8 @@ def movsb_extent(e: Evidence) -> Finding:
 
 
 def own_extent(e: Evidence) -> Finding:
-    samples = e.samples("extent", "folio")
-    return _long_over_short(e, samples, drawing.own_primitive(samples))
+    own = drawing.own_primitive(e.samples("serial-ladder", "cold-cold"))
+    return _long_over_short(e, e.samples("extent", "folio"), own)
 
 
 def unrolled_bulk(e: Evidence) -> Finding:
@@ -225,19 +244,15 @@ def many_threads(e: Evidence) -> Finding:
                      f"serial:page:{own}:map=2017:folios=16")
 
 
-def size_cliff(e: Evidence) -> Finding:
-    samples = e.samples("break-even", "sizes")
-    arms = {harm.work_bytes(arm, harm.folio(samples)): arm for arm in harm.teams(samples)
-            if plan.policy(arm) == harm_figures.ANY_CPU}
-    if not {1 << 20, 2 << 20} <= set(arms):
-        raise Absent("1 MiB and 2 MiB were not among the sizes")
-    return e.speedup(samples, arms[2 << 20], arms[1 << 20])
-
-
-def _between_placements(e: Evidence, other: str) -> Finding:
-    """The same team in two placements, each over its own serial copy."""
+def _between_placements(e: Evidence, other: str, most: int) -> Finding:
+    """The same team, of at most so many threads, in two placements, each over
+    its own serial copy."""
     cells = [e.samples("threads", f"{order}-16-folio") for order in ("spread", other)]
-    threads = min(8, max(int(plan.fields(arm)["threads"]) for arm in harm.teams(cells[0])))
+    counts = {int(plan.fields(arm)["threads"]) for arm in harm.teams(cells[0])}
+    threads = max((n for n in counts if 1 < n <= min(8, most)), default=1)
+    first = [set(samples.cell.option("cpus").split(",")[:threads]) for samples in cells]
+    if first[0] == first[1]:
+        raise Absent(f"teams of up to {most} threads are on the same CPUs in both placements")
     own = drawing.own_primitive(cells[0])
     arm, over = (f"parallel:bulk:{own}:threads={threads}:folios=16", f"serial:bulk:{own}:folios=16")
     logs = [estimate.log_speedups(samples, arm, over) for samples in cells]
@@ -245,11 +260,14 @@ def _between_placements(e: Evidence, other: str) -> Finding:
 
 
 def spread_over_packed(e: Evidence) -> Finding:
-    return _between_placements(e, "packed")
+    """As many threads as one last-level cache has cores."""
+    cpu, last = e.machine["cpu"], e.machine["caches"][-1]
+    return _between_placements(e, "packed", last["shared_by_cpus"] * cpu["cores"] // cpu["usable"])
 
 
 def spread_over_siblings(e: Evidence) -> Finding:
-    return _between_placements(e, "sibling")
+    """No more threads than there are cores."""
+    return _between_placements(e, "sibling", e.machine["cpu"]["cores"])
 
 
 def sixteen_over_eight(e: Evidence) -> Finding:
@@ -268,35 +286,54 @@ def base_pages(e: Evidence) -> Finding:
 
 def priority_under_load(e: Evidence) -> Finding:
     samples = e.samples("load", "100-percent")
-    return e.speedup(samples, _arm(samples, list(plan.POLICIES)[0]),
-                     _arm(samples, harm_figures.ANY_CPU))
+    posted = _arm(samples, _policy("2017"))
+    gain = e.speedup(samples, posted, estimate.best_serial(samples, posted)).measured
+    found = e.speedup(samples, posted, _arm(samples, harm_figures.ANY_CPU))
+    return found if gain.low > 1 else dataclasses.replace(
+        found, doubt=f"with high priority there is no clear speed-up to lose: {gain}")
 
 
 def late_workers(e: Evidence) -> Finding:
     samples = e.samples("load", "200-percent")
     found = harm.late_share(samples, _arm(samples, harm.posted(samples)), e.level)
-    return Finding(found, (samples,), "no worker ever began")
+    return Finding(found, (samples,), "" if found else "no worker ever began")
 
 
 def busy_time(e: Evidence) -> Finding:
     samples = e.samples("load", "200-percent")
-    arm = _arm(samples, list(plan.POLICIES)[1])
-    return e.speedup(samples, estimate.best_serial(samples, arm), arm)
+    own = f"serial:bulk:{drawing.own_primitive(samples)}"
+    return e.speedup(samples, own, _arm(samples, _policy("2025")))
+
+
+def _best_woken(samples: load.Samples) -> tuple[str, str]:
+    """The fastest woken team, and the serial copy that it is compared with."""
+    best = estimate.best_serial(samples)
+    woken = [arm for arm in harm.teams(samples, dispatch="wake")
+             if int(plan.fields(arm)["threads"]) > 1]
+    return max(woken, key=lambda v: estimate.log_speedups(samples, v, best).mean()), best
 
 
 def cpu_time(e: Evidence) -> Finding:
     samples = e.samples("threads", "spread-16-folio")
-    best = estimate.best_serial(samples)
-    woken = [arm for arm in harm.teams(samples, dispatch="wake")
-             if int(plan.fields(arm)["threads"]) > 1]
-    arm = max(woken, key=lambda v: estimate.log_speedups(samples, v, best).mean())
-    return Finding(estimate.cpu_ratio(samples, arm, best, e.level), (samples,))
+    return Finding(estimate.cpu_ratio(samples, *_best_woken(samples), e.level), (samples,))
+
+
+def price_of_speed(e: Evidence) -> Finding:
+    samples = e.samples("threads", "spread-16-folio")
+    arms = _best_woken(samples)
+    logs = estimate.log_cpu_ratios(samples, *arms) - estimate.log_speedups(samples, *arms)
+    return Finding(estimate.exponential(estimate.interval(logs, e.level)), (samples,))
 
 
 def highmem_kmap(e: Evidence) -> Finding:
     high, low = (e.samples("ladder", kernel) for kernel in ("highmem", "amd64"))
     ratio = in_kernel.cost(high, "cost:kmap_local") / in_kernel.cost(low, "cost:kmap_local")
     return Finding(Estimate(ratio, ratio, ratio), (high, low))      # counted: exact
+
+
+def _policy(year: str) -> str:
+    """The label of the series posted in that year."""
+    return next(label for label in plan.POLICIES if label.startswith(year))
 
 
 def _arm(samples: load.Samples, label: str) -> str:
@@ -306,9 +343,9 @@ def _arm(samples: load.Samples, label: str) -> str:
 
 
 TESTS: dict[str, Callable[[Evidence], Finding]] = {test.__name__: test for test in (
-    batching_share, movsb_extent, own_extent, unrolled_bulk, one_worker, many_threads, size_cliff,
+    batching_share, movsb_extent, own_extent, unrolled_bulk, one_worker, many_threads,
     spread_over_packed, spread_over_siblings, sixteen_over_eight, base_pages, priority_under_load,
-    late_workers, busy_time, cpu_time, highmem_kmap)}
+    late_workers, busy_time, cpu_time, price_of_speed, highmem_kmap)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -349,9 +386,8 @@ def coverage(drawn: set[str], skipped: dict[str, str]) -> list[tuple[Demand, str
     for demand in demands():
         here = [name for name in demand.figures if name in drawn]
         absent = [name for name in demand.figures if name not in drawn]
-        texts = [", ".join(here)] if here else []
-        if absent and not here:
-            reasons = "; ".join(f"{what}: {why}" for what, why in skipped.items()) or "skipped"
-            texts.append(f"not drawn here ({reasons})")
-        rows.append((demand, "; ".join(filter(None, [*texts, demand.why]))))
+        texts = [", ".join(here), f"not drawn here: {', '.join(absent)}" if absent else ""]
+        reasons = [f"{what}: {why}" for what, why in skipped.items()
+                   if any(name in what for name in absent)]
+        rows.append((demand, "; ".join(filter(None, [*texts, *reasons, demand.why]))))
     return rows

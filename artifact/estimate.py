@@ -120,7 +120,12 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
 
 def cpu_ratio(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
     """How many times the CPU time of ``over`` a byte costs with ``arm``."""
-    return exponential(interval(-_paired(samples, samples.cpu_seconds, arm, over), level))
+    return exponential(interval(log_cpu_ratios(samples, arm, over), level))
+
+
+def log_cpu_ratios(samples: Samples, arm: str, over: str) -> np.ndarray:
+    """The same as one natural logarithm per process."""
+    return -_paired(samples, samples.cpu_seconds, arm, over)
 
 
 def exponential(logs: Estimate) -> Estimate:
@@ -134,7 +139,7 @@ def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate
     Linearised, so that the interval is that of interval(). None where the
     whole is not clearly a gain: a share of nothing is no number.
     """
-    if interval(whole).low <= 0:
+    if interval(whole, level).low <= 0:
         return None
     ratio = part.mean() / whole.mean()
     return interval(ratio + (part - ratio * whole) / whole.mean(), level)
