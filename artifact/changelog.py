@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from artifact import claims, drawing, estimate, figures, harm, harm_figures, in_kernel, load
-from artifact import paths, plan
+from artifact import measure, paths, plan
 from artifact.claims import Absent, Evidence
 from artifact.estimate import Estimate
 from artifact.problem import Problem
@@ -34,11 +34,10 @@ def text(evidence: Evidence, found: list[claims.Verdict]) -> str:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters["wrap"] = _wrapped
     written = environment.get_template(TEMPLATE.name).render(
-        ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(evidence), harm=_harm(evidence),
-        kernel=_kernel(evidence), machine=_machine(evidence), verdicts=_verdicts(found),
-        run=run.name if run.may_measure else paths.DEFAULT_RUN, skipped=[f"{what}: {why}" for what, why in evidence.skipped.items()],
-        unstable=[f"{s.cell.experiment} {s.cell.label}" for s in _timed(evidence)
-                  if not estimate.is_stable(s)])
+        ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(evidence),
+        harm=_harm(evidence), kernel=_kernel(evidence), machine=_machine(evidence),
+        verdicts=_verdicts(found), run=run.name if run.may_measure else paths.DEFAULT_RUN,
+        not_shown=_not_shown(evidence))
     plain = written.encode("ascii", "replace").decode("ascii")     # a CPU's name may not be
     return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
@@ -48,6 +47,15 @@ def _wrapped(paragraph: str, first: str = "", rest: str = "") -> str:
     return textwrap.fill(" ".join(paragraph.split()), COLUMNS, initial_indent=first,
                          subsequent_indent=rest or first, break_long_words=False,
                          break_on_hyphens=False)
+
+
+def _not_shown(evidence: Evidence) -> list[str]:
+    """What this machine lacks, and what of the measured is to be doubted."""
+    timed = _timed(evidence)
+    found = [f"{what}: {why}" for what, why in evidence.skipped.items()]
+    found += [f"cell {s.cell.experiment} {s.cell.label} {doubt}: read what rests on it as open"
+              for s in timed if (doubt := claims.doubt(s))]
+    return found + [f"not of one piece: {line}" for line in measure.mixture(timed)]
 
 
 def _timed(evidence: Evidence) -> list[load.Samples]:
@@ -76,14 +84,24 @@ def _ladder(evidence: Evidence) -> dict:
     rows.append(_row("one call", samples, bulk, loop))
     if best != bulk:
         rows.append(_row(f"one call, {plan.fields(best)['primitive']}", samples, best, loop))
+    # pagecopy compares with the first.
+    arms = list(dict.fromkeys((loop, *(f"serial:page:{own}{':' + cost if cost else ''}"
+                                       for cost in RUNG_NAMES), bulk, best)))
     return {"rows": rows, "own": own, "huge": samples.cell.option("huge"),
-            "unstable": not estimate.is_stable(samples),
+            "command": _command(samples, arms), "unstable": not estimate.is_stable(samples),
             "state": figures.cache_label(samples), "gain": _said(estimate.speedup(
                 samples, bulk, loop), "one bulk call", "the loop of today"),
             "best": "" if best == bulk else _said(
                 estimate.speedup(samples, best, loop),
                 f"one call of {plan.fields(best)['primitive']}", "the loop of today"),
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
+
+
+def _command(samples: load.Samples, arms: list[str]) -> list[str]:
+    """What measures these rows again, for a shell."""
+    words = ["  $ make -C ctools && ctools/pagecopy",
+             f"--processes={samples.cell.processes} --rounds={samples.cell.rounds}", *arms]
+    return [" \\\n      ".join(words)]
 
 
 def _said(ratio: Estimate, what: str, over: str) -> str:
@@ -108,8 +126,9 @@ def _threads(evidence: Evidence) -> list[str]:
                 continue
             arm = max(arms, key=lambda v, s=samples, b=best: estimate.log_speedups(s, v, b).mean())
             fields = plan.fields(arm)
+            name = f"{folios} folio(s), {fields['threads']} {word}, {fields['primitive']}"
             lines.append(
-                f"  {folios + ' folio(s), ' + fields['threads'] + ' threads, ' + word:<34}"
+                f"  {name:<34}"
                 f"  {_ratio(estimate.speedup(samples, arm, best))}"
                 f"  {estimate.cpu_ratio(samples, arm, best).value:>5.2f}")
     return lines
@@ -127,18 +146,21 @@ def _harm(evidence: Evidence) -> list[str]:
 
 
 def _victims(evidence: Evidence) -> str:
-    kept = []
+    kept, achieved = [], []
     for name, label in plan.VICTIMS.items():
         if name == "timer" or ("victim", name) not in evidence.cells:
             continue
         samples = evidence.samples("victim", name)
-        rate = harm.victim_rate(samples, harm.arm_of(samples, harm.posted(samples)))
-        kept.append(f"{label} {_ratio(rate)}")
-        posted, asked = harm.posted(samples), samples.cell.option("rate")
+        posted = harm.posted(samples)
+        arm = harm.arm_of(samples, posted)
+        serial = harm.victim_rate(samples, estimate.best_serial(samples)).value
+        kept.append(f"{label} {_ratio(harm.victim_rate(samples, arm))}, beside serial copies "
+                    f"{serial:.3f}")
+        achieved.append(harm.copies_per_second(samples, arm))
     if not kept:
         raise Absent("no victims")
-    return (f"Unrelated work on a worker's CPU keeps of its speed, beside {asked} copies a second "
-            f"by the policy \"{posted}\": {', '.join(kept)}.")
+    return (f"Unrelated work on a worker's CPU keeps of its speed, beside {min(achieved):.0f} to "
+            f"{max(achieved):.0f} copies a second by the policy \"{posted}\": {'; '.join(kept)}.")
 
 
 def _crowd(evidence: Evidence) -> str:
@@ -152,11 +174,13 @@ def _crowd(evidence: Evidence) -> str:
 
 def _late(evidence: Evidence) -> str:
     samples = evidence.samples("load", "200-percent")
-    found = harm.late_share(samples, harm.arm_of(samples, harm.posted(samples)))
+    posted = harm.posted(samples)
+    found = harm.late_share(samples, harm.arm_of(samples, posted))
     if found is None:
         raise Absent("no worker began")
-    return ("With every CPU loaded twice over, the share of copies whose last worker had not begun "
-            f"when a serial copy would have been done is {_ratio(found)}.")
+    return (f"With every CPU loaded twice over and the policy \"{posted}\", the share of copies "
+            "whose last worker had not begun when a serial copy would have been done is "
+            f"{_ratio(found)}, of those for which a worker began.")
 
 
 def _busy(evidence: Evidence) -> str:
@@ -208,8 +232,15 @@ def _verdicts(found: list[claims.Verdict]) -> list[str]:
         if verdict.measured is None:
             continue
         claim = verdict.claim
+        low, high = claim.holds
         lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
-        lines.append(f"      {verdict.word}: {_ratio(verdict.measured)}")
+        lines.append(f"      {verdict.word}: {_measured(verdict.measured)}, region {low:g} to {high:g}")
+        lines.append(_wrapped(f"measured: {claim.what}", "      "))
         if verdict.why != claim.band:
             lines.append(_wrapped(f"({verdict.why})", "      "))
     return lines
+
+
+def _measured(found: Estimate) -> str:
+    """A count has no interval."""
+    return f"{found.value:.3f}" if found.low == found.high else _ratio(found)
