@@ -17,23 +17,30 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from artifact import claims, drawing, machine, notebooks, paths, report, verdict_figures
+from artifact import claims, drawing, load, machine, notebooks, paths, plan, report
+from artifact import verdict_figures
 from artifact.claims import Verdict
 from artifact.problem import Problem, one_line
 
 MEMBER = re.compile(r"(machine\.json|plans\.json|cells/[A-Za-z0-9][\w.-]{0,120}\.json\.gz)")
 SUMS = "SHA256SUMS"
 MOST_FILES = 1000
-MOST_BYTES = 256 << 20          # of all files together, and of what each unpacks to
+MOST_BYTES = 256 << 20          # of all files together
+MOST_CELL_BYTES = 32 << 20      # of what one unpacks to
 
 
 def pack(run: paths.Run) -> Path:
     """Writes RUN.tar.gz beside the run's folder: cells, machine, plans, checksums."""
     notebooks.require_plans(run)
-    wanted = {cell.id for cell in notebooks.everything(run).cells}
+    cells = notebooks.everything(run).cells
+    if run.may_measure:
+        notebooks.store_plans(run)      # as of now: a lab may have joined since
+    wanted = {cell.id for cell in cells}
     files = {"machine.json": run.machine, "plans.json": run.measured / "plans.json",
              **{f"cells/{path.name}": path for path in sorted(run.cells.glob("*.json.gz"))
                 if path.name.removesuffix(".json.gz").removesuffix(".rejected") in wanted}}
+    for cell in cells:
+        files[f"cells/{cell.id}.json.gz"] = load.cell_file(run, cell)
     try:
         contents = {name: path.read_bytes() for name, path in files.items()}
     except OSError as error:
@@ -72,13 +79,15 @@ def _unpacked(file: Path) -> paths.Run:
     except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise Problem(f"packed run {file.name}", getattr(error, "strerror", "") or one_line(error),
                       "have it packed again") from error
-    folder = paths.RESULTS / "foreign" / hashlib.sha256(found[SUMS]).hexdigest()[:12]
+    digest = hashlib.sha256(found[SUMS]).hexdigest()
+    folder = paths.RESULTS / "foreign" / digest[:12]
     for name, content in found.items():
         if name != SUMS:
             paths.write_atomically(folder / name, content)
     label = file.name.removesuffix(".tar.gz")
     run = paths.Run(folder, folder / "drawn", may_measure=False)
-    run.name = re.sub(r"[^A-Za-z0-9._-]", "-", label)[:40]
+    # Most are called this-machine.
+    run.name = f"{re.sub(r'[^A-Za-z0-9._-]', '-', label)[:33]}-{digest[:6]}"
     _check_schema(run)
     return run
 
@@ -86,20 +95,19 @@ def _unpacked(file: Path) -> paths.Run:
 def _members(file: Path) -> dict[str, bytes]:
     """The files of a packed run by name; ValueError where one must not be there."""
     found: dict[str, bytes] = {}
-    total = 0
     # Unpacked as a whole and counted, as tar's own headers may be very long.
     with gzip.open(file) as packed:
         plain = packed.read(MOST_BYTES + 1)
     if len(plain) > MOST_BYTES:
         raise ValueError(f"unpacks to more than {MOST_BYTES >> 20} MiB")
     with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
-        for member in archive:
+        for nth, member in enumerate(archive):
             name = member.name.partition("/")[2]
+            # A negative size brings the same header again, for ever.
+            if nth >= MOST_FILES or name in found:
+                raise ValueError(f"more than {MOST_FILES} files, or one of them twice")
             if not member.isfile() or not (name == SUMS or MEMBER.fullmatch(name)):
                 raise ValueError(f"{member.name!r} is no file of a run")
-            total += member.size
-            if len(found) >= MOST_FILES or total > MOST_BYTES:
-                raise ValueError(f"more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB")
             content = archive.extractfile(member).read()
             if name.endswith(".gz"):
                 _check_unpacked_size(name, content)
@@ -120,8 +128,8 @@ def _check_unpacked_size(name: str, content: bytes) -> None:
         size = 0
         while chunk := unpacked.read(1 << 20):
             size += len(chunk)
-            if size > MOST_BYTES:
-                raise ValueError(f"{name} unpacks to more than {MOST_BYTES >> 20} MiB")
+            if size > MOST_CELL_BYTES:
+                raise ValueError(f"{name} unpacks to more than {MOST_CELL_BYTES >> 20} MiB")
 
 
 def _check_schema(run: paths.Run) -> None:
@@ -132,7 +140,11 @@ def _check_schema(run: paths.Run) -> None:
     except Exception as error:      # it is somebody else's, and may be anything
         raise Problem(f"packed run {run.name}", one_line(error), "have it packed again") from error
     for cell in cells:
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,120}", cell.id):
+        # They become names of files, and words in figures and on a terminal.
+        words = [cell.kernel] if isinstance(cell, plan.KernelCell) else \
+            [cell.label, *cell.options, *cell.variants]
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,120}", cell.id, re.ASCII) or not all(
+                re.fullmatch(r"[\w=:.,/-]+", word, re.ASCII) for word in words):
             raise Problem(f"packed run {run.name}", "a cell has no proper name",
                           "have it packed again")
 
@@ -163,22 +175,23 @@ def _judged(run: paths.Run) -> tuple[list[Verdict], dict]:
         return claims.verdicts(notebooks.evidence(run)), {
             key: ratio for answer in notebooks.answered(run)
             for key, ratio in answer.headlines.items()}
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError,
-            RecursionError) as error:
+    except Problem:
+        raise
+    except Exception as error:
         raise Problem(f"run {run.name}", f"its cells do not fit its plan ({one_line(error)})",
                       "have it measured, or packed, again") from error
 
 
 def portable(verdicts: tuple[Verdict, ...]) -> str:
-    """Whether a claim has the same verdict wherever it could be tested; a run
-    that leaves it open contradicts nobody."""
-    words = [v.word for v in verdicts if v.measured is not None]
+    """Whether a claim has the same verdict wherever it could be tested; where a
+    run leaves it open, in how many that is so."""
+    words = [v.word for v in verdicts if v.word in claims.JUDGED]
     if len(words) < 2:
         return "one run only" if words else "not tested"
     if {"holds", "does not hold"} <= set(words):
         return "differs"
     open_in = words.count("inconclusive")
-    return f"open in {open_in} of {len(words)}" if open_in else "portable"
+    return f"open in {open_in} of {len(words)}" if open_in else "same verdict"
 
 
 def _lines(found: dict[str, list[Verdict]]) -> list[str]:
