@@ -90,16 +90,19 @@ def published_tables() -> list[Table]:
 
 
 def own_tables(cells: list[Samples]) -> list[Table]:
-    """The woken teams of a run, by folios per call; a caller alone is one thread."""
+    """The woken teams of a run, by folios per call and by what they copy with; a
+    caller alone is one thread."""
     tables = []
     for samples in cells:
-        best = estimate.best_serial(samples)
-        arms = {int(plan.fields(arm)["threads"]): arm for arm in harm.teams(
-            samples, dispatch="wake", caller="works", primitive=plan.fields(best)["primitive"])}
-        threads = sorted(arms)
-        tables.append(Table(f"here, {samples.cell.label}", np.array(threads),
-                            np.array([estimate.gbps(samples, arms[n]) for n in threads]),
-                            float(samples.bytes[best]), ours=True))
+        teams = harm.teams(samples, dispatch="wake", caller="works")
+        for primitive in dict.fromkeys(plan.fields(arm)["primitive"] for arm in teams):
+            arms = {int(plan.fields(arm)["threads"]): arm
+                    for arm in harm.teams(samples, dispatch="wake", caller="works",
+                                          primitive=primitive)}
+            threads = sorted(arms)
+            tables.append(Table(f"here, {samples.cell.label}, {primitive}", np.array(threads),
+                                np.array([estimate.gbps(samples, arms[n]) for n in threads]),
+                                float(samples.bytes[arms[threads[0]]]), ours=True))
     return tables
 
 
