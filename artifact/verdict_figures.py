@@ -115,7 +115,7 @@ def _elsewhere(ax, cpus: int, one: float, limit: float, dispatch_us: float) -> N
     ax.xaxis.set_major_formatter(FuncFormatter(_size))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
     ax.set_xlabel("bytes per call; dotted: one huge page")
-    ax.set_ylabel("speed-up over a serial copy as fast as one worker")
+    ax.set_ylabel("speed-up over one worker without dispatch")
     ax.set_title(f"where threads pay on a machine with {cpus} CPUs, {one:g} GB/s from one,\n"
                  f"{limit:g} from all, {dispatch_us:g} us of dispatch for each thread",
                  fontsize="small")
