@@ -58,7 +58,7 @@ def parallel_copy(cells: dict[str, list[Samples]], parameters: dict) -> Answer:
         folios = int(plan.fields(best)["folios"])
         teams = []
         for way, label in (("wake", "woken"), ("spin", "spinning")):
-            arm = _best_arm(samples, best, dispatch=way)
+            arm = harm.fastest_team(samples, way, best)
             if arm is None:
                 continue
             ratio = estimate.speedup(samples, arm, best)
@@ -272,17 +272,6 @@ def _size_range(found: tuple[float, float, float]) -> str:
                 if not np.isfinite(size) else f"{size / 1024:.0f} KiB")
     value, low, high = map(text, found)
     return f"{value} [{low}, {high}]"
-
-
-def _best_arm(samples: Samples, best: str, dispatch: str) -> str | None:
-    """The fastest parallel arm of more than one thread with that dispatch.
-
-    Chosen from the same samples that it is then judged by, which flatters it.
-    """
-    arms = [v for v in samples.cell.variants if (f := plan.fields(v))["strategy"] == "parallel"
-            and f["dispatch"] == dispatch and int(f["threads"]) > 1]
-    return max(arms, default=None,
-               key=lambda v: estimate.log_speedups(samples, v, best).mean())
 
 
 def _share(samples: Samples) -> str:

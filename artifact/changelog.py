@@ -79,16 +79,14 @@ def _ladder(evidence: Evidence) -> dict:
     own = drawing.own_primitive(samples)
     loop, bulk = f"serial:page:{own}:map=2026", f"serial:bulk:{own}"
     best = estimate.best_serial(samples)
-    rows = [_row(label, samples, f"serial:page:{own}{':' + cost if cost else ''}", loop)
-            for cost, label in RUNG_NAMES.items()]
-    rows.append(_row("one call", samples, bulk, loop))
-    if best != bulk:
-        rows.append(_row(f"one call, {plan.fields(best)['primitive']}", samples, best, loop))
-    # pagecopy compares with the first.
-    arms = list(dict.fromkeys((loop, *(f"serial:page:{own}{':' + cost if cost else ''}"
-                                       for cost in RUNG_NAMES), bulk, best)))
-    return {"rows": rows, "own": own, "huge": samples.cell.option("huge"),
-            "command": _command(samples, arms), "unstable": not estimate.is_stable(samples),
+    names = {f"serial:page:{own}{':' + cost if cost else ''}": label
+             for cost, label in RUNG_NAMES.items()}
+    names[bulk] = "one call"
+    names.setdefault(best, f"one call, {plan.fields(best)['primitive']}")     # it may be the same
+    return {"rows": [_row(name, samples, arm, loop) for arm, name in names.items()],
+            "own": own, "huge": samples.cell.option("huge"),
+            "command": _command(samples, [loop, *(arm for arm in names if arm != loop)]),
+            "unstable": not estimate.is_stable(samples),
             "state": figures.cache_label(samples), "gain": _said(estimate.speedup(
                 samples, bulk, loop), "one bulk call", "the loop of today"),
             "best": "" if best == bulk else _said(
@@ -97,11 +95,11 @@ def _ladder(evidence: Evidence) -> dict:
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
 
 
-def _command(samples: load.Samples, arms: list[str]) -> list[str]:
-    """What measures these rows again, for a shell."""
+def _command(samples: load.Samples, arms: list[str]) -> str:
+    """What measures these rows again, for a shell; over the first of the arms."""
     words = ["  $ make -C ctools && ctools/pagecopy",
              f"--processes={samples.cell.processes} --rounds={samples.cell.rounds}", *arms]
-    return [" \\\n      ".join(words)]
+    return " \\\n      ".join(words)
 
 
 def _said(ratio: Estimate, what: str, over: str) -> str:
@@ -120,11 +118,9 @@ def _threads(evidence: Evidence) -> list[str]:
         best = estimate.best_serial(samples)
         folios = plan.fields(best)["folios"]
         for dispatch, word in (("wake", "woken"), ("spin", "spinning")):
-            arms = [arm for arm in harm.teams(samples, dispatch=dispatch)
-                    if int(plan.fields(arm)["threads"]) > 1]
-            if not arms:
+            arm = harm.fastest_team(samples, dispatch, best)
+            if arm is None:
                 continue
-            arm = max(arms, key=lambda v, s=samples, b=best: estimate.log_speedups(s, v, b).mean())
             fields = plan.fields(arm)
             name = f"{folios} folio(s), {fields['threads']} {word}, {fields['primitive']}"
             lines.append(

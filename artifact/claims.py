@@ -308,9 +308,10 @@ def busy_time(e: Evidence) -> Finding:
 def _best_woken(samples: load.Samples) -> tuple[str, str]:
     """The fastest woken team, and the serial copy that it is compared with."""
     best = estimate.best_serial(samples)
-    woken = [arm for arm in harm.teams(samples, dispatch="wake")
-             if int(plan.fields(arm)["threads"]) > 1]
-    return max(woken, key=lambda v: estimate.log_speedups(samples, v, best).mean()), best
+    arm = harm.fastest_team(samples, "wake", best)
+    if arm is None:
+        raise Absent("no woken team was measured")
+    return arm, best
 
 
 def cpu_time(e: Evidence) -> Finding:

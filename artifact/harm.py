@@ -27,6 +27,16 @@ def arm_of(samples: Samples, policy: str) -> str | None:
     return next((arm for arm in teams(samples) if plan.policy(arm) == policy), None)
 
 
+def fastest_team(samples: Samples, dispatch: str, best: str) -> str | None:
+    """The fastest team of more than one thread with that dispatch, against the
+    serial copy ``best``; None where the cell has none.
+
+    Chosen from the same samples that it is then judged by, which flatters it.
+    """
+    arms = [arm for arm in teams(samples, dispatch=dispatch) if int(plan.fields(arm)["threads"]) > 1]
+    return max(arms, default=None, key=lambda arm: estimate.log_speedups(samples, arm, best).mean())
+
+
 def posted(samples: Samples) -> str:
     """The policy of the series of 2017, or of 2025 where nice -20 is not allowed."""
     present = [plan.policy(arm) for arm in teams(samples)]
