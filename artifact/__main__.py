@@ -201,11 +201,10 @@ def aa(arguments) -> int:
 
 def _aa_cell(measure, load, run, cell):
     """One repeat, measured once: a failed check must stay in the count."""
-    finished = load.cell_file(run, cell)
-    rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
+    rejected = load.rejected_file(run, cell)
     measure.measure(run, [cell], lambda line: None)
     if rejected.exists():
-        rejected.replace(finished)
+        rejected.replace(load.cell_file(run, cell))
     return load.cell(run, cell)
 
 

@@ -35,14 +35,11 @@ def pack(run: paths.Run) -> Path:
     cells = notebooks.everything(run).cells
     if run.may_measure:
         notebooks.store_plans(run)      # as of now: a lab may have joined since
-    wanted = {cell.id for cell in cells}
-    files = {"machine.json": run.machine, "plans.json": run.measured / "plans.json",
-             **{f"cells/{path.name}": path for path in sorted(run.cells.glob("*.json.gz"))
-                if path.name.removesuffix(".json.gz").removesuffix(".rejected") in wanted}}
-    for cell in cells:
-        files[f"cells/{cell.id}.json.gz"] = load.cell_file(run, cell)
+    measured = [load.cell_file(run, cell) for cell in cells]
+    measured += [path for cell in cells if (path := load.rejected_file(run, cell)).exists()]
     try:
-        contents = {name: path.read_bytes() for name, path in files.items()}
+        contents = {str(path.relative_to(run.measured)): path.read_bytes()
+                    for path in (run.machine, run.measured / "plans.json", *measured)}
     except OSError as error:
         raise Problem(f"run {run.name}", f"not whole: {error.filename} cannot be read",
                       "run 'make reproduce' to its end first") from error

@@ -63,6 +63,11 @@ def cell_file(run: paths.Run, cell: Cell | KernelCell) -> Path:
     return run.cells / f"{cell.id}.json.gz"
 
 
+def rejected_file(run: paths.Run, cell: Cell | KernelCell) -> Path:
+    """A first attempt that failed its own check, kept beside the second."""
+    return run.cells / f"{cell.id}.rejected.json.gz"
+
+
 def any_cell(run: paths.Run, wanted: Cell | KernelCell) -> Samples | KernelSamples:
     return (kernel_cell if isinstance(wanted, KernelCell) else cell)(run, wanted)
 

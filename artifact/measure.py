@@ -219,13 +219,12 @@ def _reject_if_unstable(run: paths.Run, cell: Cell, say) -> bool:
     samples = load.cell(run, cell)
     if estimate.is_stable(samples):
         return False
-    finished = load.cell_file(run, cell)
-    rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
+    rejected = load.rejected_file(run, cell)
     if rejected.exists():
         return False
     say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
         f"{estimate.same_kernel_ratio(samples)}; measuring it again")
-    finished.rename(rejected)
+    load.cell_file(run, cell).rename(rejected)
     return True
 
 
