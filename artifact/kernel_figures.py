@@ -252,9 +252,11 @@ def live(cells: list[KernelSamples]) -> Figure:
 
 
 def _row_title(row: str, samples: KernelSamples) -> str:
-    total = samples.median(f"{row}:live={in_kernel.reference(samples)}:there") / in_kernel.folios(row)
+    reference = in_kernel.reference(samples)
+    total = samples.median(f"{row}:live={reference}:there") / in_kernel.folios(row)
     unit = "instructions" if _counted(samples) else "ns"
-    return f"{in_kernel.row_label(row)}\nwith the loop: {total:,.0f} {unit} each"
+    told = "with the loop" if reference == "loop" else "as it is"
+    return f"{in_kernel.row_label(row)}\n{told}: {total:,.0f} {unit} each"
 
 
 def _name(samples: KernelSamples) -> str:

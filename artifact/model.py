@@ -94,11 +94,11 @@ def own_tables(cells: list[Samples]) -> list[Table]:
     caller alone is one thread."""
     tables = []
     for samples in cells:
-        teams = harm.teams(samples, dispatch="wake", caller="works")
-        for primitive in dict.fromkeys(plan.fields(arm)["primitive"] for arm in teams):
-            arms = {int(plan.fields(arm)["threads"]): arm
-                    for arm in harm.teams(samples, dispatch="wake", caller="works",
-                                          primitive=primitive)}
+        by_primitive: dict[str, dict[int, str]] = {}
+        for arm in harm.teams(samples, dispatch="wake", caller="works"):
+            fields = plan.fields(arm)
+            by_primitive.setdefault(fields["primitive"], {})[int(fields["threads"])] = arm
+        for primitive, arms in by_primitive.items():
             threads = sorted(arms)
             tables.append(Table(f"here, {samples.cell.label}, {primitive}", np.array(threads),
                                 np.array([estimate.gbps(samples, arms[n]) for n in threads]),

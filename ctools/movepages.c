@@ -351,11 +351,12 @@ static void set_live(const char *step)
 /* A step that no move went through would be measured as what it is not. */
 static void check_live(const char *step)
 {
-	FILE *file = fopen(LIVE, "r");
 	long folios = 0, pages = 0;
+	FILE *file;
 
 	if (!strcmp(step, "off"))
 		return;
+	file = fopen(LIVE, "r");
 	if (file && fscanf(file, "%*[^,], folios %ld, base pages %ld", &folios,
 			   &pages) != 2)
 		folios = pages = 0;
