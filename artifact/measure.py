@@ -126,7 +126,7 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> list[Cell]:
                 if _process_file(run, cell, index).exists():
                     continue
                 started = time.monotonic()
-                _run_process(run, cell, index, quiet_gate.wait(cell))
+                _run_undisturbed(run, cell, index, quiet_gate)
                 progress.done(cell, time.monotonic() - started)
         progress.report(nth + 1, passes)
     again = []
@@ -146,7 +146,19 @@ def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
     return run.cells / cell.id / f"{index:03}.json"
 
 
-def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool) -> None:
+def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: "QuietGate") -> None:
+    """One process; again where a neighbour came while it ran and patience lasts."""
+    repeats = 0
+    while True:
+        quiet = gate.wait(cell)
+        started = time.monotonic()
+        _run_process(run, cell, index, quiet, repeats)
+        if not quiet or not gate.disturbed_since(started):
+            break
+        repeats += 1
+
+
+def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int) -> None:
     """One fresh process, in a fresh pyperf worker, to one file."""
     target = _process_file(run, cell, index)
     output = target.with_suffix(".tmp")
@@ -159,7 +171,8 @@ def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool) -> None:
         "wakeup": cell.experiment == "dispatch",
         "output": str(output),
         "metadata": {"cell": cell.id, "commit": machine.commit(),
-                     "pagecopy": ctools.fingerprint(), "quiet": "yes" if quiet else "no"},
+                     "pagecopy": ctools.fingerprint(), "quiet": "yes" if quiet else "no",
+                     "repeats": repeats},
     }
     done = subprocess.run(
         [sys.executable, "-m", "artifact.worker", "--worker", "-l1", "-w0", f"-n{cell.rounds}"],
@@ -234,7 +247,8 @@ class QuietGate:
     Two signs, both independent of what is measured: a byte loop in the first
     cache, which takes up to twice as long when another virtual machine or
     process has the other thread of the core; and for parallel cells, how
-    busy the CPUs are.
+    busy the CPUs are. The first is looked at after a process too: whoever has
+    come in between may have doubled all of its times, and not all alike.
     """
 
     PROBE = ["--json", "--processes=1", "--rounds=20", "--huge=4K", "--pairs=4", "--backing=base",
@@ -254,11 +268,21 @@ class QuietGate:
         self.patience -= max(0.0, time.monotonic() - started - 0.5)
         return quiet
 
+    def disturbed_since(self, started: float) -> bool:
+        """Whether what began then is to be done again, which patience pays for."""
+        if self.patience <= 0 or self._is_alone():
+            return False
+        self.patience -= time.monotonic() - started
+        return True
+
     def _is_quiet(self, cell: Cell) -> bool:
+        return self._is_alone() and \
+            (not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY)
+
+    def _is_alone(self) -> bool:
         took = self._probe()
         self.least = min(self.least, took)
-        return took < SHARED * self.least and \
-            (not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY)
+        return took < SHARED * self.least
 
     def _probe(self) -> float:
         arm, = json.loads(ctools.run(self.PROBE))["arms"]

@@ -237,6 +237,19 @@ def test_failing_pagecopy_is_one_problem(results):
         measure.measure(paths.run("one"), [cell], quietly)
 
 
+@pytest.mark.parametrize("patience, repeats", [(1e9, 2), (0, 0)])
+def test_what_a_neighbour_disturbed_is_measured_again_while_patience_lasts(
+        results, monkeypatch, patience, repeats):
+    """Twice a neighbour comes while the process runs, and goes before the next."""
+    probes = iter([100] * 5 + [100, 200] * 2 + [100] * 9)
+    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(probes))
+    monkeypatch.setattr(measure, "PATIENCE_SECONDS", patience)
+    run, cell = paths.run("one"), tiny_cell(processes=1, resolution=float("inf"))
+    measure.measure(run, [cell], quietly)
+    facts, = load.cell(run, cell).facts
+    assert (facts["quiet"], facts["repeats"]) == ("yes", repeats)
+
+
 def test_unstable_cell_is_measured_again_and_both_are_kept(results):
     said = []
     run, cell = paths.run("one"), tiny_cell(resolution=0.0)
