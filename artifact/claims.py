@@ -285,9 +285,9 @@ def base_pages(e: Evidence) -> Finding:
 
 
 def priority_under_load(e: Evidence) -> Finding:
-    samples = e.samples("load", "100-percent")
+    samples = e.samples("posted", "100-percent")
     posted = _arm(samples, _policy("2017"))
-    gain = e.speedup(samples, posted, estimate.best_serial(samples, posted)).measured
+    gain = e.speedup(samples, posted, samples.cell.variants[0]).measured
     found = e.speedup(samples, posted, _arm(samples, harm_figures.ANY_CPU))
     return found if gain.low > 1 else dataclasses.replace(
         found, doubt=f"with high priority there is no clear speed-up to lose: {gain}")
@@ -300,9 +300,8 @@ def late_workers(e: Evidence) -> Finding:
 
 
 def busy_time(e: Evidence) -> Finding:
-    samples = e.samples("load", "200-percent")
-    own = f"serial:bulk:{drawing.own_primitive(samples)}"
-    return e.speedup(samples, own, _arm(samples, _policy("2025")))
+    samples = e.samples("posted", "200-percent")
+    return e.speedup(samples, samples.cell.variants[0], _arm(samples, _policy("2025")))
 
 
 def _best_woken(samples: load.Samples) -> tuple[str, str]:

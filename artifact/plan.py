@@ -427,13 +427,28 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
         if isinstance(load, bool) or not isinstance(load, int) or not 0 <= load <= 400:
             raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
                           "give 0 to 400, as 0, 50, 100, 200")
-    # Who runs when is a lottery, the more so the more load there is: claims are
-    # judged from these, and need more of them than a copy alone does.
+    # Who runs when is a lottery, the more so the more load there is.
     return [Cell("load", f"{load}-percent",
                  (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
                   f"--rounds={rounds * (4 + load // 50)}"),
-                 (*teams.serial, *teams.parallel(":observe=phases")), 4 * processes,
+                 (*teams.serial, *teams.parallel(":observe=phases")), 2 * processes,
                  resolution=0.15, quiet=True) for load in sorted(set(loads))]
+
+
+def _posted_cells(teams: Teams, processes: int, rounds: int) -> list[Cell]:
+    """The posted series under load as they were posted: with the kernel's own
+    primitive, against one serial call of it.
+
+    What was said of them is judged from these. Without the policies of low
+    priority, which wait the longest, there is time for many more rounds.
+    """
+    own = teams.serial[0]
+    ways = teams.parallel(primitive=fields(own)["primitive"],
+                          without=("padata", "priority", "reclaims", "pick", "spawn", "spin"))
+    return [Cell("posted", f"{load}-percent",
+                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
+                  f"--rounds={20 * rounds}"),
+                 (own, *ways), 4 * processes, resolution=0.15, quiet=True) for load in (100, 200)]
 
 
 def dispatch(*, base_page: str, huge_page: str, primitives: list[str], pauses_us: list[int],
@@ -555,6 +570,7 @@ def interference(*, base_page: str, huge_page: str, primitives: list[str], victi
                    (*teams.options, f"--recover={name}", f"--rounds={max(1, rounds // 3)}"),
                    (ALONE, *(v + amount for v in teams.serial for amount in amounts)),
                    processes, resolution=0.25, quiet=True) for name in ("l2", "llc")]
+    cells += _posted_cells(teams, processes, rounds)
     cells += _load_cells(teams, loads, processes, rounds)
     refused = _refused([f"--limit={cpu_limit_percent}"])
     skipped = (("a migrator with a CPU limit", refused),) if refused else ()

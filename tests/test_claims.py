@@ -109,17 +109,41 @@ def test_outside_of_its_domain_a_claim_is_not_applicable_and_says_why(verdicts):
             assert not verdict.claim.test and verdict.why
 
 
-def threads_cell(label, cpus, seconds, cpu=1.0):
-    """Serial takes 1; teams of 2, 4 and 8 take what is said, and all so much CPU time."""
-    serial = "serial:bulk:movsq:folios=16"
-    times = {serial: 1.0, **{f"parallel:bulk:movsq:threads={n}:folios=16": each
-                             for n, each in zip((2, 4, 8), seconds)}}
-    cell = plan.Cell("threads", label, (f"--cpus={cpus}", "--rounds=5"), tuple(times), 12)
+def made_up(experiment, label, times, cpu=1.0, options=()):
+    """Samples of arms that take so long, the baseline first; teams use so much CPU time."""
+    serial = next(iter(times))
+    cell = plan.Cell(experiment, label, (*options, "--rounds=5"), tuple(times), 12)
     rng = np.random.default_rng(4)
     made = {arm: times[name] * np.exp(rng.normal(0, 0.01, (12, 5))) for arm, name in cell.arms.items()}
     return load.Samples(cell, made, {arm: cpu * made[serial] if arm.startswith("parallel") else
                                      made[arm] for arm in made}, {}, {}, dict.fromkeys(made, 1 << 25), {},
                         [{"huge_share": 1.0}] * 12)
+
+
+def threads_cell(label, cpus, seconds, cpu=1.0):
+    """Serial takes 1; teams of 2, 4 and 8 take what is said."""
+    teams = {f"parallel:bulk:movsq:threads={n}:folios=16": each
+             for n, each in zip((2, 4, 8), seconds)}
+    return made_up("threads", label, {"serial:bulk:movsq:folios=16": 1.0, **teams}, cpu,
+                   (f"--cpus={cpus}",))
+
+
+@pytest.mark.parametrize("old, new, plain, lost, worse", [
+    (0.5, 1.5, 1.0, "holds", "holds"),          # 2017 gains, which nice 0 loses; 2025 loses
+    (0.5, 0.5, 0.5, "does not hold", "does not hold"),
+    (1.2, 1.0, 1.6, "inconclusive", "does not hold"),      # no gain that could be lost
+])
+def test_the_posted_series_are_judged_by_their_own_claims(monkeypatch, old, new, plain, lost, worse):
+    samples = made_up("posted", "made", {
+        "serial:bulk:movsq": 1.0, "parallel:bulk:movsq:model=2017": old,
+        "parallel:bulk:movsq:model=2025:threads=2": new,
+        "parallel:bulk:movsq:caller=works:threads=2": plain})
+    evidence = types.SimpleNamespace(level=0.95, samples=lambda *_: samples)
+    evidence.speedup = lambda *arms: claims.Evidence.speedup(evidence, *arms)
+    monkeypatch.setattr(claims, "_missing", lambda *_: "")
+    judged = {claim.id: claims._verdict(claim, evidence).word for claim in claims.claims()
+              if claim.id in ("C13", "C22")}
+    assert judged == {"C13": lost, "C22": worse}
 
 
 def test_placements_are_compared_only_with_teams_that_they_place_differently():
