@@ -348,7 +348,8 @@ def no_worse(cells: list[Samples], margin_percent: int) -> Figure:
         panels[0].plot([], [], "o", color=colour, label=f"median of a round: {verdict}")
     panels[0].plot([], [], "x", color="0.3", label="p95 over p95, not judged")
     drawing.legend_below(fig, panels[0], columns=3)
-    fig.suptitle("At worst no slower than serial? One-sided, 95 %")
+    copied_with = plan.fields(harm.teams(cells[0])[0])["primitive"]
+    fig.suptitle(f"At worst no slower than serial? Teams copy with {copied_with}. One-sided, 95 %")
     return fig
 
 
