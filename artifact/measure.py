@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import io
 import json
+import math
 import os
 import shutil
 import statistics
@@ -28,6 +29,7 @@ from artifact.problem import Problem, one_line
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.2     # looked at before each process of such a cell
 SHARED = 1.3            # times the least time: somebody else is on this core
+LINES = 40              # of progress, at the most
 PATIENCE_SECONDS = 0.2  # waited for quiet, per process; after that it is only noted
 
 
@@ -121,8 +123,8 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> list[Cell]:
     quiet_gate = QuietGate(PATIENCE_SECONDS * sum(cell.processes for cell in cells))
     passes = max(cell.processes for cell in cells)
     for nth in range(passes):
-        for cell in cells:
-            for index in _indices_of_pass(cell, nth, passes):
+        for place, cell in enumerate(cells):
+            for index in _indices_of_pass(cell, nth, passes, place / len(cells)):
                 if _process_file(run, cell, index).exists():
                     continue
                 started = time.monotonic()
@@ -137,9 +139,15 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> list[Cell]:
     return again
 
 
-def _indices_of_pass(cell: Cell, nth: int, passes: int) -> list[int]:
-    """Which of a cell's processes belong to a pass: spread over all of them."""
-    return [i for i in range(cell.processes) if i * passes // cell.processes == nth]
+def _indices_of_pass(cell: Cell, nth: int, passes: int, shift: float) -> list[int]:
+    """Which of a cell's processes belong to a pass: spread over all of them.
+
+    shift: 0..1, of the distance between two processes, different for each cell:
+    else all cells with few processes would meet in the same passes, and those
+    of the cell with the most follow each other without a break in the others.
+    """
+    return [i for i in range(cell.processes)
+            if int((i + shift) * passes / cell.processes) == nth]
 
 
 def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
@@ -318,6 +326,8 @@ class Progress:
         left = sum(self.left.values())
         if left == self.total:
             return      # a pass that was all there from an earlier run
+        if nth < passes and nth % math.ceil(passes / LINES):
+            return
         self.say(f"pass {nth:>3} of {passes}, {self.total - left:>4} of {self.total} processes, "
                  f"{clock(time.monotonic() - self.started)} gone, "
                  f"{clock(self.remaining_seconds())} left")

@@ -91,13 +91,22 @@ def test_only_what_is_missing_is_measured(results, monkeypatch):
 
 def test_passes_visit_all_cells_in_turn(results, monkeypatch):
     order = []
-    real = measure._run_process
-    monkeypatch.setattr(measure, "_run_process",
+    real = measure._run_undisturbed
+    monkeypatch.setattr(measure, "_run_undisturbed",
                         lambda run, cell, *more: (order.append(cell.label),
                                                   real(run, cell, *more)))
     measure.measure(paths.run("one"), [tiny_cell("a", 4), tiny_cell("b", 4), tiny_cell("c", 2)],
                     quietly)
-    assert order == ["a", "b", "c", "a", "b", "a", "b", "c", "a", "b"]
+    assert order == ["a", "b", "a", "b", "c", "a", "b", "a", "b", "c"]
+
+
+def test_cells_of_few_processes_do_not_meet_in_the_same_passes():
+    cells = [tiny_cell(str(n), processes) for n, processes in enumerate([12, 3, 3, 3, 3, 2])]
+    passes = [[(cell.label, i) for place, cell in enumerate(cells)
+               for i in measure._indices_of_pass(cell, nth, 12, place / len(cells))]
+              for nth in range(12)]
+    assert max(map(len, passes)) <= 3
+    assert sorted(sum(passes, [])) == [(c.label, i) for c in cells for i in range(c.processes)]
 
 
 # A notebook with few cells and few figures, and one that a single CPU can run.
@@ -267,6 +276,13 @@ def test_every_line_of_progress_has_the_time_that_is_left(results):
     measure.measure(paths.run("one"), [tiny_cell(processes=3)], said.append)
     assert len(said) == 3 and all(" left" in line and " gone" in line for line in said)
     assert said[-1].endswith("0:00 left")
+
+
+def test_many_passes_have_few_lines_and_the_last_one(results, monkeypatch):
+    said = []
+    monkeypatch.setattr(measure, "LINES", 3)
+    measure.measure(paths.run("one"), [tiny_cell(processes=7)], said.append)
+    assert [line.split(" of ")[0] for line in said] == ["pass   3", "pass   6", "pass   7"]
 
 
 def test_mixed_run_says_so(results, monkeypatch):
