@@ -206,7 +206,7 @@ def _missing(claim: Claim, evidence: Evidence) -> str:
 
 
 def batching_share(e: Evidence) -> Finding:
-    samples = e.samples("factorial", "1-folio")
+    samples = e.samples("batching", "1-folio")
     found = figures.batching_share(samples, drawing.own_primitive(samples), "spin", e.level)
     return Finding(found, (samples,), "" if found else "threads gain nothing clear here that "
                    "batching could have a share of")

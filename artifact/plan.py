@@ -244,7 +244,7 @@ def _extent_cells(sizes, swept, base, huge, largest, processes, rounds) -> list[
         region = ctools.format_size(largest)
         cells.append(Cell("extent", "region",
                           (sizes[0], f"--huge={region}", sizes[2], "--pairs=1", "--rounds=2"),
-                          variants(_powers(16, huge, largest)), max(2, processes // 5),
+                          variants(_powers(16, huge, largest)), max(2, processes // 8),
                           resolution=0.10))
     return cells
 
@@ -286,8 +286,11 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
         cells += [Cell(
             "threads", f"{name}-{count}-folio",
             (*sizes, pinned, _rounds_of_batches(rounds, count)),
-            tuple(_folios(v, count) for v in _thread_variants(own, chosen, counts)), processes,
+            tuple(_folios(v, count) for v in _thread_variants(own, chosen, counts)),
+            # Of a batch's few rounds each says less.
+            processes if count == 1 else 2 * processes,
             resolution=0.02 if count == 1 else 0.04, quiet=True) for count in _unique(folios)]
+    cells.append(_batching(own, (*sizes, spread), min(8, cpus), processes, rounds))
     cells.append(_one_worker(own, (*sizes, spread), max(folios), processes, rounds))
     for name in ("packed", "sibling"):
         if name not in orders:
@@ -306,10 +309,20 @@ def _factorial(primitives, threads) -> list[str]:
     return variants
 
 
+def _batching(own, options, threads, processes, rounds) -> Cell:
+    """What batching has of the gain of batching and threads. Where the two CPUs
+    of a team are on one core in some processes and on two in others, the gain
+    is twofold: to know its middle takes many of them."""
+    return Cell("batching", "1-folio", (*options, f"--rounds={2 * rounds}"),
+                (f"serial:page:{own}:map=2017", f"serial:bulk:{own}",
+                 f"parallel:bulk:{own}:threads={threads}:dispatch=spin"),
+                4 * processes, quiet=True)
+
+
 def _one_worker(own, options, count, processes, rounds) -> Cell:
     """A worker in place of the caller, who waits: they differ by a percent or
     two, which the many arms of the thread sweep leave no time to tell."""
-    return Cell("one-worker", f"{count}-folio", (*options, f"--rounds={3 * rounds}"),
+    return Cell("one-worker", f"{count}-folio", (*options, f"--rounds={2 * rounds}"),
                 (_folios(f"serial:bulk:{own}", count),
                  _folios(f"parallel:bulk:{own}:threads=1:caller=waits", count)),
                 processes, quiet=True)
@@ -447,7 +460,7 @@ def _posted_cells(teams: Teams, processes: int, rounds: int) -> list[Cell]:
                           without=("padata", "priority", "reclaims", "pick", "spawn", "spin"))
     return [Cell("posted", f"{load}-percent",
                  (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
-                  f"--rounds={20 * rounds}"),
+                  f"--rounds={12 * rounds}"),
                  (own, *ways), 4 * processes, resolution=0.15, quiet=True) for load in (100, 200)]
 
 
