@@ -6,6 +6,7 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -33,7 +34,8 @@ def lab_run(tmp_path_factory):
     done = subprocess.run([sys.executable, "-m", "artifact", "kernel-lab", "--run", "lab"],
                           env={**os.environ, "RESULTS": str(folder)}, cwd=paths.ROOT,
                           capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    # Rarely an event of the host moves a tick of the guest, and boots differ by a little.
+    assert (done.returncode, done.stderr) == (int("boots do not agree" in done.stdout), "")
     return folder, done.stdout
 
 
@@ -47,12 +49,17 @@ def samples(lab_run, experiment, kernel="amd64"):
 
 @has_lab
 def test_two_boots_give_the_same_counts_and_the_command_says_so(lab_run):
-    for name in kernels.USUAL:
-        assert f"{name}: 2 boots of" in lab_run[1]
-    assert lab_run[1].count("samples between them: 0\n") == len(kernels.USUAL)
+    """To the digit in the ladder; what the command says is what the cells have."""
     for name in kernels.USUAL:
         for values in samples(lab_run, "ladder", name).values.values():
             assert (values[0] == values[1]).all()
+        asked = [e for e in ("ladder", "moves", "live") if kernels.answers(kernels.find(name), e)]
+        pairs = [values for e in asked for values in samples(lab_run, e, name).values.values()]
+        differences = [abs(one - other).max() for one, other in pairs]
+        said, = re.findall(rf"{name}: 2 boots of .* samples between them: (\d+)\n", lab_run[1])
+        assert int(said) == max(differences)
+        assert all(each < 1e-2 * one.min() for each, (one, _) in zip(differences, pairs))
+        assert ("boots do not agree" in lab_run[1]) >= bool(max(differences))
 
 
 @has_lab
