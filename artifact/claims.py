@@ -206,7 +206,7 @@ def _missing(claim: Claim, evidence: Evidence) -> str:
 
 
 def batching_share(e: Evidence) -> Finding:
-    samples = e.samples("batching", "1-folio")
+    samples = e.samples("factorial", "1-folio")
     found = figures.batching_share(samples, drawing.own_primitive(samples), "spin", e.level)
     return Finding(found, (samples,), "" if found else "threads gain nothing clear here that "
                    "batching could have a share of")
@@ -287,7 +287,7 @@ def base_pages(e: Evidence) -> Finding:
 def priority_under_load(e: Evidence) -> Finding:
     samples = e.samples("posted", "100-percent")
     posted = _arm(samples, _policy("2017"))
-    gain = e.speedup(samples, posted, samples.cell.variants[0]).measured
+    gain = estimate.speedup(samples, posted, samples.cell.variants[0])
     found = e.speedup(samples, posted, _arm(samples, harm_figures.ANY_CPU))
     return found if gain.low > 1 else dataclasses.replace(
         found, doubt=f"with high priority there is no clear speed-up to lose: {gain}")

@@ -137,9 +137,10 @@ def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate
     """The part of a gain, both as logarithms per process: part / whole.
 
     Linearised, so that the interval is that of interval(). None where the
-    whole is not clearly a gain: a share of nothing is no number.
+    whole is not clearly a gain: a share of nothing is no number. Clearly is
+    as in every figure, whatever the level: it is asked, and not judged.
     """
-    if interval(whole, level).low <= 0:
+    if interval(whole).low <= 0:
         return None
     ratio = part.mean() / whole.mean()
     return interval(ratio + (part - ratio * whole) / whole.mean(), level)

@@ -290,7 +290,6 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
             # Of a batch's few rounds each says less.
             processes if count == 1 else 2 * processes,
             resolution=0.02 if count == 1 else 0.04, quiet=True) for count in _unique(folios)]
-    cells.append(_batching(own, (*sizes, spread), min(8, cpus), processes, rounds))
     cells.append(_one_worker(own, (*sizes, spread), max(folios), processes, rounds))
     for name in ("packed", "sibling"):
         if name not in orders:
@@ -307,16 +306,6 @@ def _factorial(primitives, threads) -> list[str]:
                      for dispatch in ("", ":dispatch=spin")
                      for rule, cost in (("page", ":map=2017"), ("bulk", ""))]
     return variants
-
-
-def _batching(own, options, threads, processes, rounds) -> Cell:
-    """What batching has of the gain of batching and threads. Where the two CPUs
-    of a team are on one core in some processes and on two in others, the gain
-    is twofold: to know its middle takes many of them."""
-    return Cell("batching", "1-folio", (*options, f"--rounds={2 * rounds}"),
-                (f"serial:page:{own}:map=2017", f"serial:bulk:{own}",
-                 f"parallel:bulk:{own}:threads={threads}:dispatch=spin"),
-                4 * processes, quiet=True)
 
 
 def _one_worker(own, options, count, processes, rounds) -> Cell:

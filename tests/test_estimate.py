@@ -92,6 +92,14 @@ def test_a_share_is_part_over_whole():
     assert found.low < 0.25 < found.high and found.high - found.low < 0.05
 
 
+def test_a_gain_that_is_clear_in_a_figure_has_a_share_whose_interval_allows_for_more():
+    rng = np.random.default_rng(8)
+    part, whole = rng.normal(0.01, 0.01, 32), rng.normal(0.1, 0.08, 32)
+    assert estimate.interval(whole).low > 0 > estimate.interval(whole, 0.999).low
+    shares = [estimate.share(part, whole, level) for level in (0.95, 0.999)]
+    assert shares[1].low < shares[0].low < shares[0].high < shares[1].high
+
+
 def test_none_seen_is_not_never():
     none = estimate.rate(np.zeros(8), np.full(8, 10), level=0.99)
     assert (none.value, none.low) == (0, 0) and 0.03 < none.high < 0.1
