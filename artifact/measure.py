@@ -29,8 +29,9 @@ from artifact.problem import Problem, one_line
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.2     # looked at before each process of such a cell
 SHARED = 1.3            # times the least time: somebody else is on this core
-LINES = 40              # of progress, at the most
-PATIENCE_SECONDS = 0.2  # waited for quiet, per process; after that it is only noted
+LINES = 40              # of progress, and one for the first pass
+PATIENCE_SECONDS = 0.2  # for quiet, earned with each process; after that it is only noted
+MOST_PATIENCE_SECONDS = 30.0    # so that a quiet beginning does not pay for all of a noisy end
 
 
 def missing(run: paths.Run, cells: list[Cell | KernelCell]) -> list[Cell | KernelCell]:
@@ -120,7 +121,7 @@ def _write_machine_record(run: paths.Run) -> None:
 def _measure_in_passes(run: paths.Run, cells: list[Cell], say) -> list[Cell]:
     """Returns the cells that failed their A/A check for the first time."""
     progress = Progress(run, cells, say)
-    quiet_gate = QuietGate(PATIENCE_SECONDS * sum(cell.processes for cell in cells))
+    quiet_gate = QuietGate()
     passes = max(cell.processes for cell in cells)
     for nth in range(passes):
         for place, cell in enumerate(cells):
@@ -155,23 +156,39 @@ def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
 
 
 def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: "QuietGate") -> None:
-    """One process; again where a neighbour came while it ran and patience lasts."""
-    repeats = 0
+    """One process, to one file; again where a neighbour came while it ran and
+    patience lasts, noted where it does not."""
+    gate.earn()
+    quiet, repeats = gate.wait(cell), 0
     while True:
-        quiet = gate.wait(cell)
         started = time.monotonic()
-        _run_process(run, cell, index, quiet, repeats)
-        if not quiet or not gate.disturbed_since(started):
+        output = _run_process(run, cell, index, quiet, repeats)
+        if not quiet or gate.is_alone():
+            break
+        if not gate.spend(time.monotonic() - started) or not gate.wait(cell):
+            _note_not_quiet(output)
             break
         repeats += 1
-
-
-def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int) -> None:
-    """One fresh process, in a fresh pyperf worker, to one file."""
-    target = _process_file(run, cell, index)
-    output = target.with_suffix(".tmp")
     with _disk_errors(output):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(output, _process_file(run, cell, index))
+
+
+def _note_not_quiet(output: Path) -> None:
+    """What was true when the process began was not when it ended."""
+    suite = pyperf.BenchmarkSuite.load(str(output))
+    for benchmark in suite.get_benchmarks():
+        if "quiet" in benchmark.get_metadata():
+            benchmark.update_metadata({"quiet": "no"})
+    with _disk_errors(output):
+        suite.dump(str(output), replace=True)
+
+
+def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int) -> Path:
+    """One fresh process, in a fresh pyperf worker; returns the file, not yet a
+    finished one."""
+    output = _process_file(run, cell, index).with_suffix(".tmp")
+    with _disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
     job = {
         "command": cell.command(seed=1 + index),
         "arms": list(cell.arms),
@@ -188,8 +205,7 @@ def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: i
     if done.returncode:
         output.unlink(missing_ok=True)
         raise _failed(cell, done)
-    with _disk_errors(output):
-        os.replace(output, target)
+    return output
 
 
 def _failed(cell: Cell, done: subprocess.CompletedProcess) -> Problem:
@@ -262,8 +278,8 @@ class QuietGate:
     PROBE = ["--json", "--processes=1", "--rounds=20", "--huge=4K", "--pairs=4", "--backing=base",
              "--source=warm", "--destination=warm", "serial:bulk:byte"]
 
-    def __init__(self, patience: float):
-        self.patience = patience
+    def __init__(self):
+        self.patience = 0.0     # seconds
         self.least = min(self._probe() for _ in range(5))
 
     def wait(self, cell: Cell) -> bool:
@@ -276,18 +292,23 @@ class QuietGate:
         self.patience -= max(0.0, time.monotonic() - started - 0.5)
         return quiet
 
-    def disturbed_since(self, started: float) -> bool:
-        """Whether what began then is to be done again, which patience pays for."""
-        if self.patience <= 0 or self._is_alone():
+    def earn(self) -> None:
+        """Patience for one more process."""
+        self.patience = min(self.patience + PATIENCE_SECONDS, MOST_PATIENCE_SECONDS)
+
+    def spend(self, seconds: float) -> bool:
+        """Pays for a process that was in vain; False where nothing is left."""
+        if self.patience <= 0:
             return False
-        self.patience -= time.monotonic() - started
+        self.patience -= seconds
         return True
 
     def _is_quiet(self, cell: Cell) -> bool:
-        return self._is_alone() and \
+        return self.is_alone() and \
             (not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY)
 
-    def _is_alone(self) -> bool:
+    def is_alone(self) -> bool:
+        """Whether nobody else has the other thread of this core just now."""
         took = self._probe()
         self.least = min(self.least, took)
         return took < SHARED * self.least
@@ -326,7 +347,7 @@ class Progress:
         left = sum(self.left.values())
         if left == self.total:
             return      # a pass that was all there from an earlier run
-        if nth < passes and nth % math.ceil(passes / LINES):
+        if 1 < nth < passes and nth % math.ceil(passes / LINES):
             return
         self.say(f"pass {nth:>3} of {passes}, {self.total - left:>4} of {self.total} processes, "
                  f"{clock(time.monotonic() - self.started)} gone, "

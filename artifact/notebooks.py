@@ -414,6 +414,6 @@ def _cell_row(samples: load.Samples) -> dict:
             "same_kernel": [ratio.value, ratio.low, ratio.high],
             "stable": estimate.is_stable(samples), "steal_seconds": round(steal, 2),
             "not_quiet": sum(facts["quiet"] == "no" for facts in samples.facts),
-            "repeats": sum(facts.get("repeats", 0) for facts in samples.facts),
+            "repeated": sum(facts.get("repeats", 0) > 0 for facts in samples.facts),
             "huge_share": samples.huge_share,
             "overhead_ns": max(facts["overhead_ns"] for facts in samples.facts)}

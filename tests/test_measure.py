@@ -4,6 +4,7 @@
 import errno
 import getpass
 import gzip
+import itertools
 import json
 import os
 import signal
@@ -246,17 +247,38 @@ def test_failing_pagecopy_is_one_problem(results):
         measure.measure(paths.run("one"), [cell], quietly)
 
 
-@pytest.mark.parametrize("patience, repeats", [(1e9, 2), (0, 0)])
-def test_what_a_neighbour_disturbed_is_measured_again_while_patience_lasts(
-        results, monkeypatch, patience, repeats):
-    """Twice a neighbour comes while the process runs, and goes before the next."""
-    probes = iter([100] * 5 + [100, 200] * 2 + [100] * 9)
-    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(probes))
+def facts_with_a_neighbour(monkeypatch, probes, patience):
+    """Of one process, with a core that the probes find shared (200) or not (100)."""
+    took = itertools.chain([100] * 5, probes, itertools.repeat(100))
+    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
     monkeypatch.setattr(measure, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(measure, "MOST_PATIENCE_SECONDS", patience)
     run, cell = paths.run("one"), tiny_cell(processes=1, resolution=float("inf"))
     measure.measure(run, [cell], quietly)
     facts, = load.cell(run, cell).facts
-    assert (facts["quiet"], facts["repeats"]) == ("yes", repeats)
+    return facts["quiet"], facts["repeats"]
+
+
+def test_what_a_neighbour_disturbed_is_measured_again(results, monkeypatch):
+    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 2, 1e9) == ("yes", 2)
+
+
+def test_what_patience_does_not_pay_for_is_noted(results, monkeypatch):
+    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 2, 0) == ("no", 0)
+
+
+def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch):
+    quiet, repeats = facts_with_a_neighbour(monkeypatch, [100, 200] * 1000, 1.0)
+    assert quiet == "no" and 1 <= repeats < 100
+
+
+def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkeypatch):
+    took = iter([100] * 6)      # and then somebody presses Ctrl-C
+    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
+    run, cell = paths.run("one"), tiny_cell(processes=1)
+    with pytest.raises(StopIteration):
+        measure.measure(run, [cell], quietly)
+    assert measure.processes_done(run, cell) == 0
 
 
 def test_unstable_cell_is_measured_again_and_both_are_kept(results):
@@ -282,7 +304,7 @@ def test_many_passes_have_few_lines_and_the_last_one(results, monkeypatch):
     said = []
     monkeypatch.setattr(measure, "LINES", 3)
     measure.measure(paths.run("one"), [tiny_cell(processes=7)], said.append)
-    assert [line.split(" of ")[0] for line in said] == ["pass   3", "pass   6", "pass   7"]
+    assert [line.split(" of ")[0] for line in said] == ["pass   1", "pass   3", "pass   6", "pass   7"]
 
 
 def test_mixed_run_says_so(results, monkeypatch):
@@ -307,7 +329,8 @@ def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
 def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch):
     took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
     monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
-    gate = measure.QuietGate(patience=60)
+    gate = measure.QuietGate()
+    gate.patience = 60
     assert gate.wait(tiny_cell()) is True
     assert next(took) == 200.0      # both shared moments were waited out
     gate.patience = 0.2
