@@ -342,7 +342,8 @@ def no_worse(cells: list[Samples], margin_percent: int) -> Figure:
         ax.set_title(_load_label(samples))
         shown += [harm.time_ratio(samples, arm).value for arm in harm.teams(samples)]
         ax.set_xlim(min(0.5, 0.8 * min(shown)), 3 * max(shown))
-        _log_axis(ax, "x", "time over the best serial copy's")
+        serial = sum(v.startswith("serial") for v in samples.cell.variants)
+        _log_axis(ax, "x", f"time over the {'best ' if serial > 1 else ''}serial copy's")
         _right_texts(ax, labels, texts)
     for verdict, colour in VERDICTS.items():
         panels[0].plot([], [], "o", color=colour, label=f"median of a round: {verdict}")

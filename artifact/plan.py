@@ -432,7 +432,7 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
     # Who runs when is a lottery, the more so the more load there is.
     return [Cell("load", f"{load}-percent",
                  (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
-                  f"--rounds={rounds * (4 + load // 50)}"),
+                  _rounds(rounds * (4 + load // 50))),
                  (*teams.serial, *teams.parallel(":observe=phases")), 2 * processes,
                  resolution=0.15, quiet=True) for load in sorted(set(loads))]
 
@@ -449,7 +449,7 @@ def _posted_cells(teams: Teams, processes: int, rounds: int) -> list[Cell]:
                           without=("padata", "priority", "reclaims", "pick", "spawn", "spin"))
     return [Cell("posted", f"{load}-percent",
                  (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
-                  f"--rounds={12 * rounds}"),
+                  _rounds(12 * rounds)),
                  (own, *ways), 4 * processes, resolution=0.15, quiet=True) for load in (100, 200)]
 
 
@@ -697,6 +697,11 @@ def _that_fit(huge: int, batches) -> tuple[list[int], tuple]:
 def _doubling(last: int) -> list[int]:
     """1, 2, 4, .. and last."""
     return sorted({1 << n for n in range(last.bit_length())} | {last})
+
+
+def _rounds(count: int) -> str:
+    """As many as pagecopy allows at most."""
+    return f"--rounds={min(count, 100_000)}"
 
 
 def _rounds_of_batches(rounds: int, folios: int) -> str:

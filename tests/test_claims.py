@@ -13,7 +13,7 @@ import types
 import numpy as np
 import pytest
 
-from artifact import changelog, claims, load, notebooks, paths, plan, published
+from artifact import answers, changelog, claims, load, notebooks, paths, plan, published
 from artifact.estimate import Estimate
 from artifact.problem import Problem
 
@@ -134,11 +134,13 @@ def threads_cell(label, cpus, seconds, cpu=1.0):
     (1.2, 1.0, 1.6, "inconclusive", "does not hold"),      # no gain that could be lost
 ])
 def test_the_posted_series_are_judged_by_their_own_claims(monkeypatch, old, new, plain, lost, worse):
-    samples = made_up("posted", "made", {
-        "serial:bulk:movsq": 1.0, "parallel:bulk:movsq:model=2017": old,
-        "parallel:bulk:movsq:model=2025:threads=2": new,
-        "parallel:bulk:movsq:caller=works:threads=2": plain})
-    evidence = types.SimpleNamespace(level=0.95, samples=lambda *_: samples)
+    def cell(**times):
+        arms = {"old": "model=2017", "new": "model=2025:threads=2", "plain": "caller=works:threads=2"}
+        return made_up("posted", "made", {"serial:bulk:movsq": 1.0, **{
+            f"parallel:bulk:movsq:{arms[key]}": time for key, time in times.items()}})
+    cells = {("posted", "100-percent"): cell(old=old, new=9.0, plain=plain),
+             ("posted", "200-percent"): cell(old=9.0, new=new, plain=9.0)}
+    evidence = types.SimpleNamespace(level=0.95, samples=lambda *key: cells[key])
     evidence.speedup = lambda *arms: claims.Evidence.speedup(evidence, *arms)
     monkeypatch.setattr(claims, "_missing", lambda *_: "")
     judged = {claim.id: claims._verdict(claim, evidence).word for claim in claims.claims()
@@ -201,6 +203,17 @@ def test_a_swapped_pair_of_arms_flips_the_claims_that_rest_on_it(evidence, verdi
     after = {v.claim.id: v.word for v in claims.verdicts(evidence)}
     assert before.pop("C12") == "holds" and after.pop("C12") != "holds"
     assert before == after
+
+
+def test_an_older_run_without_the_posted_series_is_answered_too(evidence):
+    cells = {}
+    for cell in evidence.cells.values():
+        if isinstance(cell, plan.Cell):
+            cells.setdefault(cell.experiment, []).append(load.cell(evidence.run, cell))
+    now = answers.interference(cells, {"margin_percent": 5}).sentence
+    del cells["posted"]
+    older = answers.interference(cells, {"margin_percent": 5}).sentence
+    assert now.startswith(older) and "As the series were posted" in now.removeprefix(older)
 
 
 def test_a_demand_has_its_figures_or_the_reason():
