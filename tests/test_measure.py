@@ -81,8 +81,8 @@ def test_only_what_is_missing_is_measured(results, monkeypatch):
     measure.measure(run, [first], quietly)
     before = load.cell_file(run, first).stat().st_mtime_ns
     asked = []
-    real = measure._run_process
-    monkeypatch.setattr(measure, "_run_process",
+    real = measure._run_undisturbed
+    monkeypatch.setattr(measure, "_run_undisturbed",
                         lambda run, cell, *more: (asked.append(cell.label),
                                                   real(run, cell, *more)))
     measure.measure(run, [first, second], quietly)
