@@ -244,7 +244,7 @@ def _extent_cells(sizes, swept, base, huge, largest, processes, rounds) -> list[
         region = ctools.format_size(largest)
         cells.append(Cell("extent", "region",
                           (sizes[0], f"--huge={region}", sizes[2], "--pairs=1", "--rounds=2"),
-                          variants(_powers(16, huge, largest)), max(2, processes // 8),
+                          variants(_powers(16, huge, largest)), max(2, processes // 5),
                           resolution=0.10))
     return cells
 
