@@ -287,6 +287,7 @@ def base_pages(e: Evidence) -> Finding:
 def priority_under_load(e: Evidence) -> Finding:
     samples = e.samples("posted", "100-percent")
     posted = _arm(samples, _policy("2017"))
+    # Asked and not judged, as in estimate.share(): at the level of a figure.
     gain = estimate.speedup(samples, posted, samples.cell.variants[0])
     found = e.speedup(samples, posted, _arm(samples, harm_figures.ANY_CPU))
     return found if gain.low > 1 else dataclasses.replace(

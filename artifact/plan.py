@@ -287,7 +287,7 @@ def parallel_copy(*, base_page: str, huge_page: str, primitives: list[str],
             "threads", f"{name}-{count}-folio",
             (*sizes, pinned, _rounds_of_batches(rounds, count)),
             tuple(_folios(v, count) for v in _thread_variants(own, chosen, counts)),
-            # Of a batch's few rounds each says less.
+            # A batch leaves time for few rounds: more processes make up for it.
             processes if count == 1 else 2 * processes,
             resolution=0.02 if count == 1 else 0.04, quiet=True) for count in _unique(folios)]
     cells.append(_one_worker(own, (*sizes, spread), max(folios), processes, rounds))
@@ -430,11 +430,9 @@ def _load_cells(teams: Teams, loads: list[int], processes: int, rounds: int) -> 
             raise Problem(f"loads: {load!r}", "not a load in percent of each CPU",
                           "give 0 to 400, as 0, 50, 100, 200")
     # Who runs when is a lottery, the more so the more load there is.
-    return [Cell("load", f"{load}-percent",
-                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
-                  _rounds(rounds * (4 + load // 50))),
-                 (*teams.serial, *teams.parallel(":observe=phases")), 2 * processes,
-                 resolution=0.15, quiet=True) for load in sorted(set(loads))]
+    return [_under_load("load", load, teams, rounds * (4 + load // 50), 2 * processes,
+                        (*teams.serial, *teams.parallel(":observe=phases")))
+            for load in sorted(set(loads))]
 
 
 def _posted_cells(teams: Teams, processes: int, rounds: int) -> list[Cell]:
@@ -447,10 +445,16 @@ def _posted_cells(teams: Teams, processes: int, rounds: int) -> list[Cell]:
     own = teams.serial[0]
     ways = teams.parallel(primitive=fields(own)["primitive"],
                           without=("padata", "priority", "reclaims", "pick", "spawn", "spin"))
-    return [Cell("posted", f"{load}-percent",
-                 (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
-                  _rounds(12 * rounds)),
-                 (own, *ways), 4 * processes, resolution=0.15, quiet=True) for load in (100, 200)]
+    return [_under_load("posted", load, teams, 12 * rounds, 4 * processes, (own, *ways))
+            for load in (100, 200)]
+
+
+def _under_load(experiment, load, teams, rounds, processes, variants) -> Cell:
+    """load: in percent of each CPU. Of rounds as many as pagecopy allows at most."""
+    return Cell(experiment, f"{load}-percent",
+                (*teams.options, f"--load={load}", f"--pause={PAUSE_US}",
+                 f"--rounds={min(rounds, 100_000)}"),
+                variants, processes, resolution=0.15, quiet=True)
 
 
 def dispatch(*, base_page: str, huge_page: str, primitives: list[str], pauses_us: list[int],
@@ -697,11 +701,6 @@ def _that_fit(huge: int, batches) -> tuple[list[int], tuple]:
 def _doubling(last: int) -> list[int]:
     """1, 2, 4, .. and last."""
     return sorted({1 << n for n in range(last.bit_length())} | {last})
-
-
-def _rounds(count: int) -> str:
-    """As many as pagecopy allows at most."""
-    return f"--rounds={min(count, 100_000)}"
 
 
 def _rounds_of_batches(rounds: int, folios: int) -> str:

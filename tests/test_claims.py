@@ -207,9 +207,8 @@ def test_a_swapped_pair_of_arms_flips_the_claims_that_rest_on_it(evidence, verdi
 
 def test_an_older_run_without_the_posted_series_is_answered_too(evidence):
     cells = {}
-    for cell in evidence.cells.values():
-        if isinstance(cell, plan.Cell):
-            cells.setdefault(cell.experiment, []).append(load.cell(evidence.run, cell))
+    for samples in changelog._timed(evidence):
+        cells.setdefault(samples.cell.experiment, []).append(samples)
     now = answers.interference(cells, {"margin_percent": 5}).sentence
     del cells["posted"]
     older = answers.interference(cells, {"margin_percent": 5}).sentence
