@@ -321,15 +321,61 @@ static const char *parse_option(struct variant *v, const char *key,
 	return complain("unknown option '%s': see --help", key);
 }
 
+/*
+ * The largest multiple of "unit" that divides "bytes" and is not more than
+ * "most"; the unit itself where there is none.
+ */
+static size_t largest_part(size_t bytes, size_t unit, size_t most)
+{
+	size_t units = bytes / unit, best = 1;
+
+	for (size_t i = 1; i <= units / i; i++) {
+		if (units % i)
+			continue;
+		if (i > best && i <= most / unit)
+			best = i;
+		if (units / i > best && units / i <= most / unit)
+			best = units / i;
+	}
+	return best * unit;
+}
+
+/* A fourth of what a thread has to do, in whole calls. */
+static size_t padata_chunk(const struct variant *v)
+{
+	unsigned __int128 all = (unsigned __int128)v->bytes * v->folios;
+	size_t unit = v->extent ? v->extent : COPY_ALIGN;
+
+	all = all / v->team.threads / 4;
+	return largest_part(v->bytes, unit,
+			    all < v->bytes ? (size_t)all : v->bytes);
+}
+
+static const char *check_chunk(struct variant *v)
+{
+	if (v->chunk == 1)
+		v->chunk = padata_chunk(v);
+	if (v->chunk > v->bytes)
+		v->chunk = v->bytes;	/* one piece: nothing to share */
+	if (v->chunk && (v->chunk % COPY_ALIGN || v->bytes % v->chunk))
+		return "chunk= does not divide what is copied into multiples "
+		       "of 64";
+	/* Its last call would copy what belongs to others, or to nobody. */
+	if (v->extent && v->chunk % v->extent)
+		return "chunk= is no multiple of the bytes per call";
+	return NULL;
+}
+
 static const char *check_sizes(struct variant *v, const struct limits *limits)
 {
 	if (!v->bytes)
 		v->bytes = limits->folio;
 	if (v->bytes % COPY_ALIGN || v->bytes > limits->folio)
 		return "bytes= is a multiple of 64, at most a folio";
-	if (v->folios > 1 && v->bytes < limits->folio &&
+	if ((v->folios > 1 || v->migrators > 1) && v->bytes < limits->folio &&
 	    limits->folio - v->bytes < 4096)
-		return "bytes= with folios= must leave 4K of each folio";
+		return "bytes= with folios= or migrators= must leave 4K of each "
+		       "folio";
 	if (v->extent == limits->base && v->extent > v->bytes)
 		v->extent = v->bytes;
 	if (v->observe == OBSERVE_STRETCH && v->folios > 1)
@@ -337,20 +383,7 @@ static const char *check_sizes(struct variant *v, const struct limits *limits)
 	if (v->extent && (v->extent % COPY_ALIGN || v->bytes % v->extent))
 		return "the bytes per call do not divide what is copied into "
 		       "multiples of 64";
-	if (v->chunk == 1) {
-		v->chunk = v->bytes * v->folios / v->team.threads / 4;
-		v->chunk -= v->chunk % COPY_ALIGN;
-		while (v->chunk > COPY_ALIGN && v->bytes % v->chunk)
-			v->chunk -= COPY_ALIGN;
-		if (v->chunk < COPY_ALIGN)
-			v->chunk = COPY_ALIGN;
-	}
-	if (v->chunk > v->bytes)
-		v->chunk = v->bytes;	/* one piece: nothing to share */
-	if (v->chunk && (v->chunk % COPY_ALIGN || v->bytes % v->chunk))
-		return "chunk= does not divide what is copied into multiples "
-		       "of 64";
-	return NULL;
+	return check_chunk(v);
 }
 
 static const char *check_together(const struct variant *v)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Sizes that depend on each other: right bytes or one line, never a crash."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artifact import ctools
+
+SIZES = ["64", "2K", "4K", "12K", "64K", "68K", "256K", "2M"]
+
+
+@st.composite
+def cells(draw):
+    """A base page, a folio and variants of sizes that may or may not agree."""
+    base = draw(st.sampled_from(SIZES), "base")
+    huge = draw(st.sampled_from(SIZES[2:]), "huge")
+    variants = draw(st.lists(variants_of_any_size(), min_size=1, max_size=3), "variants")
+    return [f"--base={base}", f"--huge={huge}", *variants]
+
+
+@st.composite
+def variants_of_any_size(draw):
+    rule = draw(st.sampled_from(["page", "bulk"]))
+    primitive = draw(st.sampled_from(["memcpy", "word8"]))
+    sizes = {key: draw(st.sampled_from(["", "", *SIZES, "1M", "192"]))
+             for key in ("extent", "bytes", "chunk")}
+    counts = {"folios": draw(st.sampled_from(["", "1", "2", "3", "8", "9"])),
+              "threads": draw(st.sampled_from(["", "1", "2", "3", "5", "16"]))}
+    model = draw(st.sampled_from(["", "", "padata", "padata", "2025", "2017:priority=normal"]))
+    migrators = draw(st.sampled_from(["", "", "", "2"]))
+    parallel = draw(st.sampled_from([True, True, True, False]))
+    options = [f"{key}={value}" for key, value in
+               {"model": model, "migrators": migrators, **sizes, **counts}.items()
+               if value and (parallel or key not in ("chunk", "threads", "model"))]
+    options = draw(st.permutations(options))
+    strategy = "parallel" if parallel else "serial"
+    return ":".join([f"{strategy}:{rule}:{primitive}", *options])
+
+
+def right_bytes_or_one_line(pagecopy, arguments, **more):
+    status, output, said = pagecopy("--verify", "--pairs=16", "--backing=auto", *arguments, **more)
+    if status == 0:
+        variants = sum(not argument.startswith("-") for argument in arguments)
+        assert output.count("every byte right") == variants and said == []
+    else:
+        assert (status, output, len(said)) == (1, "", 1), (arguments, said)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cells())
+def test_any_sizes_end_in_right_bytes_or_a_line(pagecopy, arguments):
+    right_bytes_or_one_line(pagecopy, arguments)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cells())
+def test_any_sizes_stay_inside_their_buffers(pagecopy, arguments):
+    built = ctools.build(ctools.PAGECOPY.with_name("pagecopy-asan"))
+    right_bytes_or_one_line(pagecopy, arguments, program=built)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--huge=2M", "parallel:page:memcpy:chunk=2K:threads=2"],
+    ["--huge=2M", "parallel:bulk:memcpy:chunk=96K:bytes=192K:extent=64K:threads=2"],
+])
+def test_a_chunk_that_cuts_a_call_in_two_is_refused(pagecopy, arguments):
+    status, _, said = pagecopy("--verify", "--pairs=2", "--backing=auto", *arguments)
+    assert status == 1 and len(said) == 1 and "chunk= is no multiple" in said[0]
+
+
+@pytest.mark.parametrize("base, huge", [("64K", "64K"), ("64K", "2M"), ("12K", "84K")])
+def test_a_computed_chunk_is_made_of_whole_calls(pagecopy, base, huge):
+    status, output, _ = pagecopy("--verify", "--pairs=2", "--backing=auto", f"--base={base}",
+                                 f"--huge={huge}", "parallel:page:memcpy:model=padata")
+    assert status == 0 and "every byte right" in output
+
+
+def test_migrators_beside_each_other_need_room_as_folios_do(pagecopy):
+    status, _, said = pagecopy("--verify", "--backing=auto", "--huge=64K",
+                               "serial:bulk:memcpy:bytes=63K:migrators=2")
+    assert status == 1 and len(said) == 1 and "must leave 4K of each folio" in said[0]
