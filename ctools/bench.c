@@ -243,13 +243,13 @@ static unsigned int workers_needed(const struct bench *b,
 		unsigned int need = v->team.threads;
 
 		if (v->strategy == STRATEGY_SCAN)
-			need = v->scan_written ? 2 : 0;
+			need = v->scan == SCAN_WRITTEN ? 2 : 0;
 		else if (v->strategy != STRATEGY_PARALLEL)
 			continue;
 		else if (v->team.unbound)
 			/* Each work has its own worker, as on such a queue. */
 			need *= v->migrators;
-		else if (v->migrators > 1 || v->pick_idle)
+		else if (v->migrators > 1 || v->pick == PICK_IDLE)
 			need = b->cell.cpu_count > need ? b->cell.cpu_count :
 							  need;
 		if (v->team.priority == priority &&
@@ -446,7 +446,8 @@ double bench_overhead_ns(struct bench *b)
 	const struct limits limits = { b->cell.base, b->cell.folio, 1 };
 	struct arm empty = {};
 
-	variant_parse(&empty.v, "serial:bulk:empty", &limits);
+	variant_parse(&empty.v, "serial:bulk:empty");
+	variant_resolve(&empty.v, &limits);
 	for (unsigned int i = 0; i < SAMPLES; i++)
 		ns[i] = take_copy(b, &empty).ns;
 	return median_ns(ns, SAMPLES);

@@ -139,33 +139,29 @@ static void loop_delay(char *dst, const char *src, size_t len, size_t extent,
 	}
 }
 
-const struct map_cost map_costs[] = {
-	{
-		.name = "none",
-		.desc = "calls of the primitive and nothing else",
-		.loop = loop_none,
-	}, {
-		.name = "2026",
-		.desc = "page_address() twice and a cond_resched() check",
-		.loop = loop_2026,
-	}, {
-		.name = "2017",
-		.desc = "two kmap_atomic() pairs and cond_resched()",
-		.loop = loop_2017,
-	}, {
-		.name = "delay",
-		.desc = "a calibrated delay: delay=NS sets it",
-		.loop = loop_delay,
-	}, {}
+const char *const map_words[] = {
+	[MAP_NONE] = "none", [MAP_2026] = "2026", [MAP_2017] = "2017",
+	[MAP_DELAY] = "delay", NULL
 };
 
-const struct map_cost *map_cost_find(const char *name)
-{
-	for (const struct map_cost *m = map_costs; m->name; m++)
-		if (!strcmp(m->name, name))
-			return m;
-	return NULL;
-}
+const struct map_cost map_costs[] = {
+	[MAP_NONE] = {
+		.desc = "calls of the primitive and nothing else",
+		.loop = loop_none,
+	},
+	[MAP_2026] = {
+		.desc = "page_address() twice and a cond_resched() check",
+		.loop = loop_2026,
+	},
+	[MAP_2017] = {
+		.desc = "two kmap_atomic() pairs and cond_resched()",
+		.loop = loop_2017,
+	},
+	[MAP_DELAY] = {
+		.desc = "a calibrated delay: delay=NS sets it",
+		.loop = loop_delay,
+	},
+};
 
 /* A delay takes fixed_ns + loops * loop_ns, fitted at two lengths. */
 static double fixed_ns, loop_ns;

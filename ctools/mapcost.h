@@ -15,15 +15,15 @@
 typedef void map_loop_fn(char *dst, const char *src, size_t len, size_t extent,
 			 copy_fn *copy, uint64_t delay_loops);
 
+enum map { MAP_NONE, MAP_2026, MAP_2017, MAP_DELAY };
+
 struct map_cost {
-	const char *name;
 	const char *desc;
 	map_loop_fn *loop;
 };
 
-extern const struct map_cost map_costs[];	/* ends without a name */
-
-const struct map_cost *map_cost_find(const char *name);
+extern const char *const map_words[];		/* ends with NULL */
+extern const struct map_cost map_costs[];	/* one for each word */
 
 /*
  * A modelled map cost: a delay of so many turns of a loop. Calibrate first;

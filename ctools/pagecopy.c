@@ -46,31 +46,9 @@ static const char help[] =
 "A variant is STRATEGY:RULE:PRIMITIVE[:KEY=VALUE]...\n"
 "  STRATEGY   serial | parallel\n"
 "  RULE       page (one call per base page) | bulk (one call)\n"
-"  PRIMITIVE  movsq, movsb, memcpy, ...: see --list\n"
-"  map=       none | 2026 | 2017   bookkeeping around each call\n"
-"  delay=NS   instead: a modelled cost per call, calibrated\n"
-"  extent=    bytes per call, in place of RULE's: 64K, 2M, ...\n"
-"  bytes=     of each folio, from its start: 4K, 64K, ...\n"
-"  folios=    folios per copy (1)\n"
-"  migrators= that do this at the same time, one CPU each (1)\n"
-"  observe=   copy | stretch (the longest call in place of the whole) | phases\n"
-"Of a parallel copy:\n"
-"  model=     2017 (highpri workqueue: bound, nice -20, an even count up to 8,\n"
-"             caller waits, lists one work per folio) | 2025 (unbound, up to 4,\n"
-"             caller waits) | padata (unbound, caller works, chunks); options\n"
-"             behind it change details\n"
-"  threads=   that copy (1)\n"
-"  dispatch=  spawn | wake | spin (wake)\n"
-"  caller=    works | waits | reclaims: works, then does what no worker has\n"
-"             begun (works)\n"
-"  chunk=     shared out in such pieces, in place of even parts\n"
-"  priority=  normal (nice 0) | high (nice -20) | low (nice 19) | idle\n"
-"             (SCHED_IDLE)\n"
-"  affinity=  bound | unbound (bound)\n"
-"  pick=      any | idle: only CPUs that the background load left idle (any)\n"
-"  defect=    a mistake of the posted series, for study: tail (what does not\n"
-"             divide is dropped) | early (of a list only the first works are\n"
-"             awaited) | zero (division by zero on one CPU)\n"
+"  PRIMITIVE  movsq, movsb, memcpy, ...: see --list\n";
+
+static const char more_help[] =
 "Others: alone:bulk:empty is no migrator at all, for victims; scan:hot:64 and\n"
 "scan:written:64 look whether 64 CPUs are idle, after nobody or somebody wrote.\n"
 "With no variant given, the serial ladder and its parallel counterparts run.\n"
@@ -150,8 +128,8 @@ static void list(void)
 			       lacks);
 	}
 	puts("map costs, per call");
-	for (const struct map_cost *m = map_costs; m->name; m++)
-		printf("  %-10s %s\n", m->name, m->desc);
+	for (int m = 0; map_words[m]; m++)
+		printf("  %-10s %s\n", map_words[m], map_costs[m].desc);
 }
 
 /* The primitive that the kernel's copy_page() is made of. */
@@ -163,6 +141,22 @@ static const char *kernels_own(void)
 		if (!primitive_lacks(primitive_find(known[i])))
 			return known[i];
 	return "memcpy";
+}
+
+static void list_options(void)
+{
+	printf("\"options\":[");
+	for (int k = 0; k < KEYS; k++) {
+		const struct variant_option *o = &variant_options[k];
+
+		printf("%s\n{\"key\":\"%s\",\"value\":\"%s\",\"words\":[",
+		       k ? "," : "", o->key, value_kind_words[o->kind]);
+		for (int w = 0; o->words && o->words[w]; w++)
+			printf("%s\"%s\"", w ? "," : "", o->words[w]);
+		printf("],\"help\":\"%s\",\"for\":\"%s\"}", o->help,
+		       o->parallel_only ? "parallel" : "every");
+	}
+	putchar(']');
 }
 
 static void list_json(void)
@@ -179,7 +173,9 @@ static void list_json(void)
 		       n ? "," : "", p->name, p->desc);
 		printf(lacks ? "\"%s\"}" : "null}", lacks);
 	}
-	puts("}}");
+	puts("},");
+	list_options();
+	puts("}");
 }
 
 static const char *json_state(int warm)
@@ -761,11 +757,19 @@ static const struct option long_options[] = {
 	{}
 };
 
-static void tell_and_leave(const char *text)
+static void leave_well(void)
 {
-	fputs(text, stdout);
 	finish_output();
 	exit(0);
+}
+
+static void print_help(void)
+{
+	fputs(help, stdout);
+	variant_print_help(0);
+	puts("Of a parallel copy:");
+	variant_print_help(1);
+	fputs(more_help, stdout);
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -842,8 +846,13 @@ static void parse_options(struct options *o, int argc, char **argv)
 				parse_number(name, optarg, 1, 100);
 			break;
 		case OPT_LIST: o->list = 1; break;
-		case OPT_HELP: tell_and_leave(help); break;
-		case OPT_VERSION: tell_and_leave("pagecopy " VERSION "\n");
+		case OPT_HELP:
+			print_help();
+			leave_well();
+			break;
+		case OPT_VERSION:
+			puts("pagecopy " VERSION);
+			leave_well();
 		}
 	}
 }
@@ -886,7 +895,7 @@ static void check_variant(const struct options *o, const struct variant *v)
 	if (v->team.threads > cpus && o->output != OUTPUT_VERIFY)
 		die("%s: more threads than CPUs: this process may run on %u",
 		    v->name, cpus);
-	if (v->scan_written && cpus < 2)
+	if (v->scan == SCAN_WRITTEN && cpus < 2)
 		die("%s: nobody can write: this process may run on one CPU",
 		    v->name);
 	if (v->team.priority == PRIORITY_HIGH &&
@@ -938,8 +947,10 @@ static void add_arm(struct bench *b, const struct options *o, const char *text)
 	const struct limits limits = { b->cell.base, b->cell.folio,
 				       b->cell.cpu_count };
 	struct variant v;
-	const char *wrong = variant_parse(&v, text, &limits);
+	const char *wrong = variant_parse(&v, text);
 
+	if (!wrong)
+		wrong = variant_resolve(&v, &limits);
 	if (wrong)
 		die("%s: %s", text, wrong);
 	check_variant(o, &v);

@@ -82,7 +82,7 @@ static void add_timeline(struct arm *arm, const struct timeline *t,
 
 static void add_observed(struct arm *arm, const struct observed *seen)
 {
-	if (!arm->v.pick_idle)
+	if (arm->v.pick != PICK_IDLE)
 		return;
 	add_fact(arm, FACT_SCANNED, seen->scanned);
 	add_fact(arm, FACT_FOUND_IDLE, seen->found_idle);
@@ -178,7 +178,7 @@ struct sample take_scan(struct bench *b, struct arm *arm)
 	struct sample sample = {};
 	uint64_t start;
 
-	if (v->scan_written)
+	if (v->scan == SCAN_WRITTEN)
 		workers_run(w, &writers, &(struct call){
 			.fn = write_lines, .job = &v->scan_cpus,
 			.job_bytes = sizeof(v->scan_cpus), .parts = 2,

@@ -15,7 +15,7 @@ static void copy_range(const struct variant *v, char *dst, const char *src,
 		       size_t len)
 {
 	if (len)
-		v->map->loop(dst, src, len, extent_of(v, len),
+		map_costs[v->map].loop(dst, src, len, extent_of(v, len),
 			     v->primitive->copy, v->delay_loops);
 }
 
@@ -29,7 +29,7 @@ static uint64_t longest_call(const struct variant *v, char *dst,
 	for (size_t off = 0; off < len; off += extent) {
 		uint64_t end;
 
-		v->map->loop(dst + off, src + off, extent, extent,
+		map_costs[v->map].loop(dst + off, src + off, extent, extent,
 			     v->primitive->copy, v->delay_loops);
 		end = now_ns();
 		if (end - start > longest)
@@ -127,7 +127,7 @@ static void copy_part(void *arg, unsigned int nth)
 		atomic_fetch_add(job->stale, 1);
 	if (job->v.chunk) {
 		copy_chunks(job);
-	} else if (job->v.rule_2017 && span->folios > 1) {
+	} else if (job->v.split == SPLIT_FOLIOS) {
 		copy_folio(&job->v, span, nth);
 	} else if (span->folios < threads) {
 		for (unsigned int i = 0; i < span->folios; i++)
@@ -149,9 +149,9 @@ static unsigned int choose_idle(const struct variant *v, unsigned int nth,
 
 	chosen[0] = nth;
 	seen->scanned = 0;
-	for (unsigned int i = 1; i < v->scan_cpus && found < v->team.threads;
+	for (unsigned int i = 1; i < v->cpus && found < v->team.threads;
 	     i++) {
-		unsigned int cpu = (nth + i) % v->scan_cpus;
+		unsigned int cpu = (nth + i) % v->cpus;
 
 		seen->scanned++;
 		if (!idle_is_busy(cpu))
@@ -171,16 +171,15 @@ static void copy_parallel(const struct variant *v, struct workers *w,
 	struct job job = { .v = *v, .span = *span, .threads = team.threads };
 	struct call call = { .fn = copy_part, .job = &job,
 			     .job_bytes = sizeof(job),
-			     .first = v->rule_2017 ? 0 : nth };
+			     .first = v->model_2017 ? 0 : nth };
 
-	if (v->pick_idle) {
+	if (v->pick == PICK_IDLE) {
 		team.threads = choose_idle(v, nth, chosen, seen);
 		job.threads = team.threads;
 		job.stale = &stale;
 		job.chosen = call.chosen = chosen;
 	}
-	call.parts = v->rule_2017 && span->folios > 1 ? span->folios :
-							      team.threads;
+	call.parts = v->split == SPLIT_FOLIOS ? span->folios : team.threads;
 	call.awaited = v->defects & DEFECT_EARLY ? team.threads : call.parts;
 	if (call.parts == 1 && team.caller != CALLER_WAITS)
 		copy_part(&job, 0);
