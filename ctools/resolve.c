@@ -13,8 +13,9 @@
  *		longer than bytes becomes bytes.
  * chunk	as asked for, at most bytes; model=padata: the largest multiple
  *		of the extent (of 64 where that is 0) that divides bytes and is
- *		not more than bytes * folios / threads / 4, rounded down twice;
- *		the extent (64) where there is none; 0 (even parts) if neither.
+ *		not more than a fourth of bytes * folios / threads, both
+ *		quotients rounded down; the extent (64) where there is none;
+ *		0 (even parts) if neither.
  *		Of chunk= and model=padata the last one counts.
  * split	folios under model=2017 with folios= above 1, else parts.
  *
@@ -22,8 +23,6 @@
  * priority=high and join each; 2025 caller=waits, affinity=unbound and join
  * each; padata caller=works and affinity=unbound. Nothing takes join each
  * back; without it join is all. All else is as it was asked for.
- *
- * artifact/ reads variants by the same rules: change both.
  */
 #include <string.h>
 

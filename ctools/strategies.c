@@ -16,7 +16,7 @@ static void copy_range(const struct variant *v, char *dst, const char *src,
 {
 	if (len)
 		map_costs[v->map].loop(dst, src, len, extent_of(v, len),
-			     v->primitive->copy, v->delay_loops);
+				       v->primitive->copy, v->delay_loops);
 }
 
 /* One call at a time, each timed: the longest is what nobody can preempt. */
@@ -30,7 +30,7 @@ static uint64_t longest_call(const struct variant *v, char *dst,
 		uint64_t end;
 
 		map_costs[v->map].loop(dst + off, src + off, extent, extent,
-			     v->primitive->copy, v->delay_loops);
+				       v->primitive->copy, v->delay_loops);
 		end = now_ns();
 		if (end - start > longest)
 			longest = end - start;
@@ -149,8 +149,7 @@ static unsigned int choose_idle(const struct variant *v, unsigned int nth,
 
 	chosen[0] = nth;
 	seen->scanned = 0;
-	for (unsigned int i = 1; i < v->cpus && found < v->team.threads;
-	     i++) {
+	for (unsigned int i = 1; i < v->cpus && found < v->team.threads; i++) {
 		unsigned int cpu = (nth + i) % v->cpus;
 
 		seen->scanned++;

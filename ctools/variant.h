@@ -130,7 +130,7 @@ struct variant_option {
 	const char *key;
 	enum value_kind kind;
 	const char *const *words;	/* the value is an index into them */
-	unsigned int most;		/* of a count */
+	unsigned int most;		/* of a count, or ns */
 	int parallel_only;
 	const char *help;
 };

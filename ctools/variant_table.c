@@ -61,7 +61,7 @@ static const char *const defect_words[] = { "tail", "early", "zero", NULL };
 const struct variant_option variant_options[KEYS] = {
 	[KEY_MAP] = {
 		"map", VALUE_WORD, map_words, 0, 0,
-		"bookkeeping around each call (none)"
+		"bookkeeping around each call (none); delay: what delay= says"
 	},
 	[KEY_DELAY] = {
 		"delay", VALUE_NS, NULL, 1000000, 0,
@@ -85,8 +85,9 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_OBSERVE] = {
 		"observe", VALUE_WORD, observe_words, 0, 0,
-		"the whole copy, its longest call in place of the whole, or "
-		"the whole with the phases of a dispatch (copy)"
+		"what is timed; stretch: the longest call in place of the "
+		"whole copy; phases: the whole copy, and when each worker "
+		"starts and ends (copy)"
 	},
 	[KEY_MODEL] = {
 		"model", VALUE_WORD, model_words, 0, 1,
@@ -101,7 +102,8 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_DISPATCH] = {
 		"dispatch", VALUE_WORD, dispatch_words, 0, 1,
-		"how workers are set to work (wake)"
+		"a new thread for each copy, a sleeping one, or one that "
+		"waits on a hot CPU (wake)"
 	},
 	[KEY_CALLER] = {
 		"caller", VALUE_WORD, caller_words, 0, 1,
@@ -127,9 +129,9 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_DEFECT] = {
 		"defect", VALUE_WORD, defect_words, 0, 1,
-		"a mistake of the posted series, for study: what does not "
-		"divide is dropped; of a list only the first works are "
-		"awaited; division by zero on one CPU"
+		"a mistake of the posted series, for study; tail: what does "
+		"not divide is dropped; early: of a list only the first works "
+		"are awaited; zero: division by zero on one CPU"
 	},
 };
 

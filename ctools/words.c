@@ -57,8 +57,10 @@ void print_wrapped(const char *head, int column, const char *text)
 	while (*text) {
 		int len = (int)strcspn(text, " ");
 
-		if (at > column && at + 1 + len > WIDTH)
-			at = 0 * putchar('\n');
+		if (at > column && at + 1 + len > WIDTH) {
+			putchar('\n');
+			at = 0;
+		}
 		if (at < column)
 			at += printf("%*s", column - at, "");
 		else

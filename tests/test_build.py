@@ -8,16 +8,20 @@ import pytest
 
 from artifact import paths
 
-SOURCES = sorted(str(p) for p in paths.CTOOLS.glob("*.c") if p.name not in ("planted.c", "movepages.c"))
-
-
-PROGRAMS = {"pagecopy": SOURCES, "movepages": [str(paths.CTOOLS / name) for name in
-                                                ("movepages.c", "buffers.c")]}
-
 
 def make(*arguments):
     return subprocess.run(["make", "-C", str(paths.CTOOLS), *arguments], capture_output=True,
                           text=True)
+
+
+def sources(target):
+    """The files of a program, as ctools/Makefile knows them."""
+    listed = make("-s", "--no-print-directory", target).stdout.split()
+    return [str(paths.CTOOLS / name) for name in listed]
+
+
+SOURCES = sources("sources")
+PROGRAMS = {"pagecopy": SOURCES, "movepages": sources("movepages-sources")}
 
 
 def test_no_compiler_is_one_clear_line():

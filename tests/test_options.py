@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Sizes that depend on each other: right bytes or one line, never a crash."""
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
