@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "buffers.h"
+#include "load.h"
 #include "migrators.h"
 #include "strategies.h"
 #include "victims.h"
@@ -23,12 +24,20 @@ struct cell {
 	unsigned int cpu_count;
 	unsigned int load_percent;	/* of background load on each CPU */
 	unsigned int pause_us;	/* of sleep before each sample */
-	enum victim_kind victim;	/* a sample is the victim's, not a copy's */
+	/* NULL, or a sample is the victim's time, not a copy's: */
+	const struct victim_kind *victim;
 	unsigned int window_ms, rate;	/* of victim samples; copies a second */
-	enum victim_kind recover;	/* a sample is a pass over a cache */
+	/* NULL, or a sample is a pass over this one's cache: */
+	const struct victim_kind *recover;
 	const char *energy;	/* counter files in uJ, with commas between */
 	unsigned int limit_percent;	/* of one CPU, for the caller's cgroup */
 };
+
+/* Whoever suffers; NULL: nobody. */
+static inline const struct victim_kind *victim_of(const struct cell *cell)
+{
+	return cell->victim ? cell->victim : cell->recover;
+}
 
 /* Beside the one sample of a round: any number of values, in ns. */
 enum channel {
@@ -59,8 +68,8 @@ enum fact {
 	FACTS
 };
 
-extern const char *const channel_names[CHANNELS];
-extern const char *const fact_names[FACTS];
+extern const char *const channel_names[CHANNELS + 1];	/* end with NULL */
+extern const char *const fact_names[FACTS + 1];
 
 struct values {
 	uint64_t *at;
@@ -70,6 +79,7 @@ struct values {
 /* A variant and its samples, one per round. */
 struct arm {
 	struct variant v;
+	const struct probe *probe;	/* what a sample of it is */
 	uint64_t *ns;
 	uint64_t *caller_cpu_ns;	/* of all migrators */
 	uint64_t *worker_cpu_ns;	/* of all workers, parallel only */
@@ -85,7 +95,7 @@ struct bench {
 	unsigned int count;
 	struct pool src, dst;
 	struct workers *workers[PRIORITIES][2];	/* by priority and unbound */
-	struct migrators *migrators;
+	struct migrators *migrators;	/* these three by probes */
 	struct victim *victim;
 	struct ring *ring;
 	struct load *load;
@@ -96,10 +106,12 @@ struct bench {
 
 /* Each returns NULL, or what went wrong in one line. */
 const char *bench_open(struct bench *b);
-const char *bench_verify(struct bench *b, const struct arm *arm);
-int copies_bytes(const struct variant *v);
 const char *bench_run(struct bench *b);
 const char *bench_close(struct bench *b);
+
+/* In verify.c. */
+const char *bench_verify(struct bench *b, const struct arm *arm);
+int copies_bytes(const struct variant *v);
 
 /* Median time of a copy of nothing, taken as a sample is taken, in ns. */
 double bench_overhead_ns(struct bench *b);

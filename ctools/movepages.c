@@ -3,6 +3,7 @@
  * The same question put to the real kernel: how long does move_pages(2) take
  * for base, huge and gigantic pages? All rows take turns in random order in
  * every round, there and back, and every byte and node is checked each time.
+ * Long, but all there is in a small virtual machine beside buffers.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>

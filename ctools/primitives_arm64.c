@@ -42,6 +42,7 @@ const struct primitive arm64_primitives[] = {
 		.name = "ldp-stnp",
 		.desc = "ldp/stnp with prefetch: copy_page()",
 		.needs = "an arm64 CPU",
+		.roles = ROLE(OWN_THEN) | ROLE(STREAMING),
 		ARM64(copy_ldp_stnp),
 	}, {
 		.name = "ldp-stp",

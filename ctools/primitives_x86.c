@@ -216,16 +216,19 @@ const struct primitive x86_primitives[] = {
 		.name = "movsq",
 		.desc = "rep movsq: copy_page() with REP_GOOD",
 		.needs = "an x86-64 CPU",
+		.roles = ROLE(OWN_THEN),
 		X86(copy_movsq),
 	}, {
 		.name = "movsb",
 		.desc = "rep movsb: memcpy() with FSRM, copy_mc with ERMS",
 		.needs = "an x86-64 CPU",
+		.roles = ROLE(OWN_NOW),
 		X86(copy_movsb),
 	}, {
 		.name = "unrolled",
 		.desc = "4 x 8-byte loop: memcpy_orig()",
 		.needs = "an x86-64 CPU",
+		.roles = ROLE(FALLBACK),
 		X86(copy_unrolled),
 	}, {
 		.name = "regs64",
@@ -237,35 +240,42 @@ const struct primitive x86_primitives[] = {
 		.desc = "32-byte cached loads and stores",
 		.needs = "a CPU with AVX2",
 		.runs_here = has_avx2,
+		.fpu = 1,
 		X86(copy_avx2),
 	}, {
 		.name = "avx512",
 		.desc = "64-byte cached loads and stores",
 		.needs = "a CPU with AVX-512F",
 		.runs_here = has_avx512,
+		.fpu = 1,
 		X86(copy_avx512),
 	}, {
 		.name = "nt-sse2",
 		.desc = "16-byte non-temporal stores",
 		.needs = "an x86-64 CPU",
+		.fpu = 1,
 		X86(copy_nt_sse2),
 	}, {
 		.name = "nt-avx2",
 		.desc = "32-byte non-temporal stores",
 		.needs = "a CPU with AVX2",
 		.runs_here = has_avx2,
+		.roles = ROLE(STREAMING),
+		.fpu = 1,
 		X86(copy_nt_avx2),
 	}, {
 		.name = "nt-avx512",
 		.desc = "64-byte non-temporal stores",
 		.needs = "a CPU with AVX-512F",
 		.runs_here = has_avx512,
+		.fpu = 1,
 		X86(copy_nt_avx512),
 	}, {
 		.name = "nt-4pages",
 		.desc = "non-temporal stores, four pages abreast, prefetched",
 		.needs = "a CPU with AVX2",
 		.runs_here = has_avx2,
+		.fpu = 1,
 		X86(copy_nt_4pages),
 	}, {}
 };

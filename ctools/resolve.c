@@ -24,8 +24,6 @@
  * each; padata caller=works and affinity=unbound. Nothing takes join each
  * back; without it join is all. All else is as it was asked for.
  */
-#include <string.h>
-
 #include "variant.h"
 
 static unsigned int at_most(unsigned int count, unsigned int most)
@@ -149,7 +147,7 @@ static const char *check_together(const struct variant *v)
 		return "migrators= are for woken or spawned workers, "
 		       "observe=copy and pick=any";
 	if (v->defects & DEFECT_TAIL &&
-	    (strcmp(v->primitive->name, "memcpy") || v->chunk || v->extent))
+	    (!(v->primitive->roles & ROLE(LIBC)) || v->chunk || v->extent))
 		return "defect=tail is for memcpy in bulk: parts of odd length";
 	if (v->defects & DEFECT_EARLY &&
 	    (!v->model_2017 || team->dispatch != DISPATCH_WAKE))

@@ -7,23 +7,58 @@
 
 /*
  * Who suffers: work that has nothing to do with any copy. All of it is
- * threads of this process, so that none of it can outlive it.
+ * threads of this process, so that none of it can outlive it. To add one:
+ * a file in victims/, and a line in the table of victims.c.
  */
-enum victim_kind {
-	VICTIM_NONE,
-	VICTIM_INTEGER,		/* registers only */
-	VICTIM_L2,		/* pointer chase through half the L2 */
-	VICTIM_LLC,		/* the same through what no L2 holds but the LLC */
-	VICTIM_STREAM,		/* reads more than any cache holds */
-	VICTIM_TIMER,		/* wakes up 1000 times a second */
+struct victim_kind {
+	const char *name;
+	const char *desc;
+	const char *unit;	/* what one unit of its work is */
+	/* Returns its state, or NULL and leaves *wrong where it cannot be. */
+	void *(*open)(const struct victim_kind *kind, const char **wrong);
+	void (*do_unit)(void *state);
+	void (*close)(void *state);
+	/* What follows may be NULL. Bytes that it works on: */
+	size_t (*bytes)(void);
+	/* It chases pointers through a cache: a pass can be timed, too. */
+	int chases;
+	/* Bytes a load from which must be slower, or its cache is not ours: */
+	size_t (*beyond)(void);
+	/* It sleeps: in place of units, how late its wake-ups came, in ns. */
+	size_t (*wakeups)(void *state);
+	uint64_t (*lateness)(void *state, size_t nth);
 };
 
-extern const char *const victim_names[];	/* ends with NULL */
+extern const struct victim_kind *const victim_kinds[];	/* ends with NULL */
 
+/* Names of all kinds, or only of those that chase; ends with NULL. */
+const char *const *victim_words(int chases);
+const struct victim_kind *victim_find(const char *name);
+
+/* 0 where not known, or nobody. */
+size_t victim_bytes(const struct victim_kind *kind);
+
+/* Half of the L2; and what no cache holds. */
+size_t half_of_l2(void);
+size_t beyond_caches(void);
+
+/* Wakes up every so many ns. */
+#define TIMER_NS	1000000u
+
+/* Integer work of some us: in registers only. */
+void integer_work(void);
+
+/* Keeps a result alive that nobody reads. */
+static inline void keep(uint64_t value)
+{
+	__asm__ volatile("" : : "r"(value));
+}
+
+/* A victim at work, in a thread of its own. */
 struct victim;
 
 /* Returns NULL and leaves *wrong where it cannot be. */
-struct victim *victim_start(enum victim_kind kind, int cpu,
+struct victim *victim_start(const struct victim_kind *kind, int cpu,
 			    const char **wrong);
 void victim_stop(struct victim *v);
 
@@ -36,26 +71,7 @@ struct victim_state {
 
 struct victim_state victim_read(struct victim *v);
 
-/* How late the nth wake-up of a timer victim came, in ns. */
+/* How late the nth wake-up of a victim that sleeps came, in ns. */
 uint64_t victim_lateness(const struct victim *v, size_t nth);
-
-/* A ring of pointers, one to a cache line, in random order. */
-struct ring;
-struct ring *ring_create(size_t bytes);
-void ring_destroy(struct ring *ring);
-void ring_walk(struct ring *ring, size_t steps);
-size_t ring_lines(const struct ring *ring);
-
-/* Bytes that a victim of that kind works on: 0 where not known. */
-size_t victim_bytes(enum victim_kind kind);
-
-/*
- * Background load on each of the CPUs: 100 is one thread that never rests,
- * 50 one that rests half of the time, 200 two. NULL where 0 or no thread.
- */
-struct load;
-struct load *load_start(unsigned int percent, const int *cpus,
-			unsigned int cpu_count);
-void load_stop(struct load *load);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Who helps: threads that copy parts, and the ways to get them going. */
+/*
+ * Who helps: threads that copy parts, and the ways to get them going. One
+ * file, though a long one: queues, workers and callers meet in the same locks.
+ */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -81,6 +84,29 @@ int pin_to_cpu(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Born on its CPUs: pinning itself, it would first queue on the caller's. */
+static int start_on_set(pthread_t *thread, const cpu_set_t *set,
+			void *(*main)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int failed;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setaffinity_np(&attr, sizeof(*set), set);
+	failed = pthread_create(thread, &attr, main, arg);
+	pthread_attr_destroy(&attr);
+	return failed;
+}
+
+int start_on_cpu(pthread_t *thread, int cpu, void *(*main)(void *), void *arg)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return start_on_set(thread, &set, main, arg);
 }
 
 /* Of the calling thread, which Linux lets have a nice value of its own. */
@@ -227,20 +253,13 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Born on its own CPU: pinning itself, it would first queue on the caller's. */
 static int start_thread(pthread_t *thread, const struct workers *w,
 			unsigned int nth, void *(*main)(void *), void *arg)
 {
-	pthread_attr_t attr;
 	cpu_set_t set;
-	int failed;
 
 	cpus_of(w, nth, &set);
-	pthread_attr_init(&attr);
-	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-	failed = pthread_create(thread, &attr, main, arg);
-	pthread_attr_destroy(&attr);
-	return failed;
+	return start_on_set(thread, &set, main, arg);
 }
 
 static int start_worker(struct workers *w, unsigned int nth)

@@ -2,6 +2,7 @@
 #ifndef WORKERS_H
 #define WORKERS_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,6 +82,8 @@ uint64_t workers_cpu_ns(struct workers *w);
 int priority_allowed(enum priority priority);
 
 int pin_to_cpu(int cpu);
+/* As pthread_create(), for a thread that is never anywhere else. */
+int start_on_cpu(pthread_t *thread, int cpu, void *(*main)(void *), void *arg);
 void cpu_relax(void);
 
 #endif

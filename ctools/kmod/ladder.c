@@ -2,7 +2,8 @@
 /*
  * The serial ladder inside a kernel: how the page copies of one folio are
  * wrapped, what the wrapping costs without a copy, and the copy split over
- * workqueues. All rungs take turns in random order in every round.
+ * workqueues. All rungs take turns in random order in every round. Long, as a
+ * rung is a function and a line of the table below: both are best seen at once.
  */
 #include <linux/highmem.h>
 #include <linux/ktime.h>

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/* What there is: for those who choose, and for those who check their choice. */
+#include <stdio.h>
+
+#include "idle.h"
+#include "pagecopy.h"
+#include "words.h"
+
+const char *kernels_own(void)
+{
+	const struct primitive *p = primitive_of_role(ROLE_OWN_THEN);
+
+	return (p ? p : primitive_of_role(ROLE_LIBC))->name;
+}
+
+static void list_primitive(const struct primitive *p)
+{
+	const char *lacks = primitive_lacks(p);
+
+	printf("  %-10s %s\n", p->name, p->desc);
+	for (int r = 0; role_words[r]; r++)
+		if (p->roles & 1u << r)
+			printf("  %-10s (role: %s)\n", "", role_words[r]);
+	if (p->fpu)
+		printf("  %-10s (a kernel would have to save FPU state)\n", "");
+	if (lacks)
+		printf("  %-10s (not on this machine: needs %s)\n", "", lacks);
+}
+
+void list(void)
+{
+	const struct primitive *p;
+
+	puts("primitives");
+	for (unsigned int n = 0; (p = primitive_nth(n)); n++)
+		list_primitive(p);
+	puts("map costs, per call");
+	for (int m = 0; map_words[m]; m++)
+		printf("  %-10s %s\n", map_words[m], map_costs[m].desc);
+	puts("victims, and a unit of their work");
+	for (int i = 0; victim_kinds[i]; i++)
+		printf("  %-10s %s: %s\n", victim_kinds[i]->name,
+		       victim_kinds[i]->desc, victim_kinds[i]->unit);
+}
+
+/* "key":["word",...] of those whose bit is set in "which". */
+static void json_words(const char *key, const char *const *words,
+		       unsigned int which)
+{
+	const char *comma = "";
+
+	printf("\"%s\":[", key);
+	for (unsigned int w = 0; words && words[w]; w++)
+		if (which & 1u << w) {
+			printf("%s\"%s\"", comma, words[w]);
+			comma = ",";
+		}
+	putchar(']');
+}
+
+static void json_primitives(void)
+{
+	const struct primitive *p;
+
+	printf("\"primitives\":{");
+	for (unsigned int n = 0; (p = primitive_nth(n)); n++) {
+		const char *lacks = primitive_lacks(p);
+
+		printf("%s\n\"%s\":{\"description\":\"%s\",\"lacks\":",
+		       n ? "," : "", p->name, p->desc);
+		printf(lacks ? "\"%s\"," : "null,", lacks);
+		json_words("roles", role_words, p->roles);
+		printf(",\"fpu\":%s}", p->fpu ? "true" : "false");
+	}
+	putchar('}');
+}
+
+static void json_victims(void)
+{
+	printf("\"victims\":{");
+	for (int i = 0; victim_kinds[i]; i++)
+		printf("%s\n\"%s\":{\"description\":\"%s\",\"unit\":\"%s\"}",
+		       i ? "," : "", victim_kinds[i]->name,
+		       victim_kinds[i]->desc, victim_kinds[i]->unit);
+	putchar('}');
+}
+
+static void json_options(void)
+{
+	printf("\"options\":[");
+	for (int k = 0; k < KEYS; k++) {
+		const struct variant_option *o = &variant_options[k];
+
+		printf("%s\n{\"key\":\"%s\",\"value\":\"%s\",", k ? "," : "",
+		       o->key, value_kind_words[o->kind]);
+		json_words("words", o->words, ~0u);
+		printf(",\"help\":\"%s\",\"for\":\"%s\"}", o->help,
+		       o->parallel_only ? "parallel" : "every");
+	}
+	putchar(']');
+}
+
+void list_json(void)
+{
+	printf("{\"copy_page\":\"%s\",\"high_priority\":%s,\n", kernels_own(),
+	       priority_allowed(PRIORITY_HIGH) ? "true" : "false");
+	json_primitives();
+	puts(",");
+	json_victims();
+	puts(",");
+	json_options();
+	puts(",");
+	json_words("channels", channel_names, ~0u);
+	puts(",");
+	json_words("counts", fact_names, ~0u);
+	printf(",\n\"timer_ns\":%u,\"migrator_copies\":%u,\"scan_most\":%u}\n",
+	       TIMER_NS, MIGRATOR_COPIES, IDLE_CPUS);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PAGECOPY_H
+#define PAGECOPY_H
+
+#include "bench.h"
+
+#define VERSION		"1.0"
+
+/* Exit codes; --help lists them. */
+#define CANNOT		1
+#define WRONG_COPY	2
+
+#define MOST_CPUS	1024
+
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_VERIFY };
+
+/* What the command line says. */
+struct options {
+	struct cell cell;
+	enum output output;
+	int list, explain;
+	int assumes_cpus;
+	unsigned int assumed_cpus;	/* only where assumes_cpus */
+	const char *samples;	/* file for what JSON tells, beside the text */
+	unsigned int processes;
+	int cpus[MOST_CPUS];
+};
+
+/* One line on stderr, and CANNOT. */
+__attribute__((noreturn, format(printf, 1, 2)))
+void die(const char *format, ...);
+/* Output that did not arrive is not output: a full disk is an error. */
+void finish_output(void);
+
+/* arms.c: the variants of the command line, or those that run without any. */
+void add_arms(struct bench *b, const struct options *o, char **texts);
+void check_pools(struct bench *b);
+
+/* list.c: what there is. */
+void list(void);
+void list_json(void);
+/* The primitive that the kernel's copy_page() is made of. */
+const char *kernels_own(void);
+
+/* explain.c: what variants come down to. */
+void explain(const struct bench *b);
+void explain_json(const struct bench *b);
+void json_resolved(const struct variant *v);
+
+/* json.c: every sample of one process. */
+void print_json(struct bench *b);
+const char *state_word(int warm);
+
+/* processes.c: what is asked for, in as many processes. */
+void measure(struct bench *b, const struct options *o);
+void verify(struct bench *b);
+
+/* summary.c: what a process hands over when text is wanted, and the text. */
+struct report;
+size_t report_bytes(unsigned int arms);
+void fill_report(struct report *report, struct bench *b);
+void print_text(const struct bench *b, const char *reports,
+		unsigned int processes);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/* A sample is one copy by one migrator. */
+#include "../clock.h"
+#include "../probe.h"
+
+static void add_timeline(struct arm *arm, const struct timeline *t,
+			 uint64_t start, uint64_t end)
+{
+	add_value(arm, CHANNEL_ALLOCATED, t->allocated - start);
+	add_value(arm, CHANNEL_QUEUED, t->queued - start);
+	add_value(arm, CHANNEL_LAST_END, t->last_end - start);
+	add_value(arm, CHANNEL_JOINED, end - start);
+	add_fact(arm, FACT_TAKEN_BACK, !t->last_start);
+	if (!t->last_start)
+		return;
+	add_value(arm, CHANNEL_FIRST_START, t->first_start - start);
+	add_value(arm, CHANNEL_LAST_START, t->last_start - start);
+	add_value(arm, CHANNEL_WAIT, t->last_start - t->allocated);
+}
+
+static void add_observed(struct arm *arm, const struct observed *seen)
+{
+	if (arm->v.pick != PICK_IDLE)
+		return;
+	add_fact(arm, FACT_SCANNED, seen->scanned);
+	add_fact(arm, FACT_FOUND_IDLE, seen->found_idle);
+	add_fact(arm, FACT_STALE, seen->stale);
+}
+
+static struct sample take_copy(struct bench *b, struct arm *arm)
+{
+	const struct variant *v = &arm->v;
+	struct span span = next_span(b, v);
+	struct observed seen = {};
+	struct sample sample = {};
+	struct workers *w;
+	uint64_t start, end;
+
+	prepare_caches(b, &span);
+	w = begin_sample(b, v, &sample);
+	start = now_ns();
+	copy_span(v, w, 0, &span, &seen);
+	end = now_ns();
+	end_sample(v, w, &sample);
+	sample.ns = v->observe == OBSERVE_STRETCH ? seen.longest_ns :
+						    end - start;
+	add_observed(arm, &seen);
+	/* None where no worker was asked, as no CPU looked idle. */
+	if (seen.timeline.queued)
+		add_timeline(arm, &seen.timeline, start, end);
+	return sample;
+}
+
+static int is_copy(const struct cell *cell, const struct variant *v)
+{
+	(void)cell;
+	(void)v;
+	return 1;
+}
+
+const struct probe copy_probe = {
+	.is_for = is_copy,
+	.take = take_copy,
+	.workers = team_size,
+	.amount = bytes_copied,
+	.times_copies = 1,
+	.heading = "time, throughput, speed-up over the first [95 % of "
+		   "repeats]\n",
+};

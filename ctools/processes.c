@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/* Fresh processes, one after the other: each measures once. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pagecopy.h"
+
+static void verify_all(struct bench *b, enum output output)
+{
+	for (unsigned int i = 0; i < b->count; i++) {
+		const char *wrong = bench_verify(b, &b->arms[i]);
+
+		if (!wrong)
+			continue;
+		fprintf(stderr, "pagecopy: %s\n", wrong);
+		/* A defect that was asked for may be timed, not vouched for. */
+		if (!b->arms[i].v.defects || output == OUTPUT_VERIFY)
+			exit(WRONG_COPY);
+	}
+}
+
+static void must(const char *wrong)
+{
+	if (wrong)
+		die("%s", wrong);
+}
+
+/* In a child, whose own output nobody reads. */
+static void keep_samples(struct bench *b, const char *file)
+{
+	if (!freopen(file, "a", stdout))
+		die("--samples=%s: %s", file, strerror(errno));
+	print_json(b);
+	finish_output();
+}
+
+void verify(struct bench *b)
+{
+	must(bench_open(b));
+	verify_all(b, OUTPUT_VERIFY);
+	for (unsigned int i = 0; i < b->count; i++)
+		printf("%s: %s\n", b->arms[i].v.name,
+		       copies_bytes(&b->arms[i].v) ? "every byte right" :
+						     "nothing to copy");
+	must(bench_close(b));
+	finish_output();
+}
+
+/* The life of one process; "report" is filled when text is wanted. */
+static void measure_once(struct bench *b, const struct options *o,
+			 struct report *report)
+{
+	must(bench_open(b));
+	verify_all(b, o->output);
+	must(bench_run(b));
+	if (o->output == OUTPUT_JSON)
+		print_json(b);
+	else
+		fill_report(report, b);
+	if (o->samples)
+		keep_samples(b, o->samples);
+	must(bench_close(b));
+	finish_output();
+}
+
+static void read_fully(int fd, void *buffer, size_t bytes)
+{
+	for (size_t got = 0; got < bytes;) {
+		ssize_t n = read(fd, (char *)buffer + got, bytes - got);
+
+		if (n <= 0)
+			break;	/* its exit status says why */
+		got += (size_t)n;
+	}
+}
+
+/* A fresh process has fresh memory: it, not the round, is the sample. */
+static void measure_in_child(struct bench *b, const struct options *o,
+			     struct report *report)
+{
+	size_t bytes = report_bytes(b->count);
+	int fd[2], status;
+	pid_t child;
+
+	finish_output();
+	if (pipe(fd))
+		die("cannot make a pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		die("cannot make a process: %s", strerror(errno));
+	if (!child) {
+		/* Nobody measures for a parent that is gone. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(fd[0]);
+		measure_once(b, o, report);
+		if (write(fd[1], report, bytes) != (ssize_t)bytes)
+			die("cannot hand over the result");
+		exit(0);
+	}
+	close(fd[1]);
+	read_fully(fd[0], report, bytes);
+	close(fd[0]);
+	waitpid(child, &status, 0);
+	if (WIFSIGNALED(status))
+		die("a measuring process was killed by signal %d%s",
+		    WTERMSIG(status), WTERMSIG(status) == 9 ?
+		    ": out of memory? take fewer --pairs" : "");
+	if (WEXITSTATUS(status))
+		exit(WEXITSTATUS(status));
+}
+
+static int make_empty(const char *file)
+{
+	FILE *made = fopen(file, "w");
+
+	return made && !fclose(made);
+}
+
+void measure(struct bench *b, const struct options *o)
+{
+	size_t bytes = report_bytes(b->count);
+	char *reports = calloc(o->processes, bytes);
+	uint64_t seed = o->cell.seed;
+
+	if (!reports)
+		die("not enough memory: take fewer --processes");
+	if (o->samples && !make_empty(o->samples))
+		die("--samples=%s: %s", o->samples, strerror(errno));
+	for (unsigned int p = 0; p < o->processes; p++) {
+		b->cell.seed = seed + p;
+		measure_in_child(b, o, (void *)(reports + p * bytes));
+	}
+	if (o->output == OUTPUT_TEXT)
+		print_text(b, reports, o->processes);
+	finish_output();
+	free(reports);
+}

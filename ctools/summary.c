@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/* The text: medians of processes, and how sure the ratios are. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "numbers.h"
+#include "pagecopy.h"
+#include "probe.h"
+
+/* What a process tells about an arm when text is wanted. */
+struct summary {
+	double log_speedup;	/* median over rounds of ln(first / this) */
+	double median_ns;
+	double copy_ns;		/* median beside a victim, else 0 */
+};
+
+struct report {
+	double overhead_ns;
+	double huge_share;	/* of the buffers' bytes */
+	struct summary arm[];
+};
+
+static struct summary summarise(const struct bench *b, const struct arm *arm)
+{
+	const struct arm *first = &b->arms[0];
+	double amount = (double)arm->probe->amount(&b->cell, &arm->v);
+	double of_first = (double)first->probe->amount(&b->cell, &first->v);
+	unsigned int rounds = b->cell.rounds;
+	double logs[rounds];
+
+	/* Per byte: a variant may copy more at a time. */
+	for (unsigned int r = 0; r < rounds; r++)
+		logs[r] = log((double)first->ns[r] / (double)arm->ns[r]) +
+			  log(amount / of_first);
+	qsort(logs, rounds, sizeof(logs[0]), by_double);
+	return (struct summary){
+		.log_speedup = (logs[(rounds - 1) / 2] + logs[rounds / 2]) / 2,
+		.median_ns = median_ns(arm->ns, rounds),
+		.copy_ns = median_ns(arm->channel[CHANNEL_COPY].at,
+				     arm->channel[CHANNEL_COPY].count),
+	};
+}
+
+void fill_report(struct report *report, struct bench *b)
+{
+	report->overhead_ns = bench_overhead_ns(b);
+	report->huge_share =
+		(double)(b->src.huge_bytes + b->dst.huge_bytes) /
+		(double)(b->src.bytes + b->dst.bytes);
+	for (unsigned int i = 0; i < b->count; i++)
+		report->arm[i] = summarise(b, &b->arms[i]);
+}
+
+/* The 97.5 % point of Student's t: Cornish-Fisher about the normal's. */
+static double t_quantile(double df)
+{
+	const double z = 1.959963985, z3 = z * z * z, z5 = z3 * z * z;
+
+	if (df < 2)
+		return 12.706;
+	return z + (z3 + z) / (4 * df) +
+	       (5 * z5 + 16 * z3 + 3 * z) / (96 * df * df) +
+	       (3 * z5 * z * z + 19 * z5 + 17 * z3 - 15 * z) /
+	       (384 * df * df * df);
+}
+
+size_t report_bytes(unsigned int arms)
+{
+	return sizeof(struct report) + arms * sizeof(struct summary);
+}
+
+static const struct report *nth_report(const char *reports, unsigned int arms,
+				       unsigned int nth)
+{
+	return (const void *)(reports + nth * report_bytes(arms));
+}
+
+/* Where another mean of count values of that variance should fall. */
+static double half_width(double variance, double count, double least_df)
+{
+	/*
+	 * Twice the variance of a mean: the interval is to hold the result of
+	 * another run like this one, not just the mean of many.
+	 */
+	return t_quantile(fmax(count - 1, least_df)) *
+	       sqrt(2 * variance / count);
+}
+
+static double mean_of(const double *values, unsigned int count)
+{
+	double mean = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		mean += values[i] / count;
+	return mean;
+}
+
+/*
+ * Processes in a row are alike, as the machine drifts: with that correlation
+ * they are as good as fewer (artifact/estimate.py does the same and says why).
+ */
+static double correlated_half_width(const double *values, unsigned int count)
+{
+	double mean = mean_of(values, count), total = 0, neighbours = 0;
+	double inflation, last = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		double deviation = values[i] - mean;
+
+		total += deviation * deviation;
+		neighbours += deviation * last;
+		last = deviation;
+	}
+	if (total <= 0)
+		return 0;
+	neighbours /= total;
+	neighbours += (1 + 3 * neighbours) / count;	/* Kendall 1954 */
+	neighbours = fmin(fmax(neighbours, 0), 0.9);
+	inflation = (1 + neighbours) / (1 - neighbours);
+	return half_width(total / (count - fmin(inflation, count / 2.0)),
+			  fmax(count / inflation, 2), count / 2.0 - 1);
+}
+
+/* And the same from the means of five batches in a row; the wider of the two. */
+static double repeat_half_width(const double *values, unsigned int count)
+{
+	enum { BATCHES = 5 };
+	double batch[BATCHES], mean, spread = 0;
+	double half = correlated_half_width(values, count);
+	unsigned int start = 0;
+
+	if (count < 2 * BATCHES)
+		return half;
+	for (unsigned int b = 0; b < BATCHES; b++) {
+		unsigned int size = count / BATCHES + (b < count % BATCHES);
+
+		batch[b] = mean_of(&values[start], size);
+		start += size;
+	}
+	mean = mean_of(batch, BATCHES);
+	for (unsigned int b = 0; b < BATCHES; b++)
+		spread += (batch[b] - mean) * (batch[b] - mean);
+	return fmax(half, half_width(spread / (BATCHES - 1), BATCHES, 1));
+}
+
+static double middle_of(const double *sorted, unsigned int count)
+{
+	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+}
+
+static void print_line(const struct bench *b, const char *reports,
+		       unsigned int processes, unsigned int arm)
+{
+	const struct variant *v = &b->arms[arm].v;
+	double mean, half, ns[processes], logs[processes], copy[processes];
+	const struct probe *probe = b->arms[arm].probe;
+	double middle;
+
+	for (unsigned int p = 0; p < processes; p++) {
+		const struct summary *s =
+			&nth_report(reports, b->count, p)->arm[arm];
+
+		logs[p] = s->log_speedup;
+		ns[p] = s->median_ns;
+		copy[p] = s->copy_ns;
+	}
+	qsort(ns, processes, sizeof(ns[0]), by_double);
+	qsort(copy, processes, sizeof(copy[0]), by_double);
+	mean = mean_of(logs, processes);
+	middle = middle_of(ns, processes);
+
+	printf("%s\n  %11.*f us", v->name, v->strategy == STRATEGY_SCAN ? 3 : 1,
+	       middle / 1e3 /
+	       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
+	if (probe->times_copies && v->observe != OBSERVE_STRETCH)
+		printf("  %7.2f GB/s",
+		       (double)probe->amount(&b->cell, v) / middle);
+	if (v->observe != OBSERVE_STRETCH)
+		printf("  %7.3fx", exp(mean));
+	if (v->observe != OBSERVE_STRETCH && processes > 1 && arm) {
+		half = repeat_half_width(logs, processes);
+		printf("  [%.3f, %.3f]", exp(mean - half), exp(mean + half));
+	}
+	if (middle_of(copy, processes) > 0)
+		printf("  a copy %.1f us", middle_of(copy, processes) / 1e3);
+	putchar('\n');
+}
+
+static double fastest_ns(const char *reports, const struct bench *b,
+			 unsigned int processes)
+{
+	double fastest = INFINITY;
+
+	for (unsigned int p = 0; p < processes; p++)
+		for (unsigned int i = 0; i < b->count; i++)
+			fastest = fmin(fastest, nth_report(reports, b->count,
+							   p)->arm[i].median_ns);
+	return fastest;
+}
+
+void print_text(const struct bench *b, const char *reports,
+		       unsigned int processes)
+{
+	const struct cell *c = &b->cell;
+	double huge = 1, overhead = 0, fastest;
+
+	for (unsigned int p = 0; p < processes; p++) {
+		const struct report *r = nth_report(reports, b->count, p);
+
+		huge = fmin(huge, r->huge_share);
+		overhead = fmax(overhead, r->overhead_ns);
+	}
+	printf("pagecopy " VERSION ": %zu KiB folios of %zu KiB pages, "
+	       "source %s, destination %s\n", c->folio >> 10, c->base >> 10,
+	       state_word(c->src_warm), state_word(c->dst_warm));
+	printf("%u processes x %u rounds, interleaved; huge pages behind "
+	       "%.0f %% of the buffers\n", processes, c->rounds,
+	       floor(huge * 100));
+	puts(b->arms[0].probe->heading);
+	for (unsigned int i = 0; i < b->count; i++)
+		print_line(b, reports, processes, i);
+	fastest = fastest_ns(reports, b, processes);
+	printf("\nA copy of nothing takes %.3f us here: %.3f %% of the fastest "
+	       "above.\n", overhead / 1e3, 100 * overhead / fastest);
+}

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""The C side's rooms: a table each, and nobody beside it knows what is inside."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from artifact import paths
+
+
+def made_of(target):
+    listed = subprocess.run(["make", "-s", "--no-print-directory", "-C", paths.CTOOLS, target],
+                            capture_output=True, text=True, check=True).stdout
+    return listed.split()
+
+
+def test_every_source_is_built_into_something():
+    there = {str(p.relative_to(paths.CTOOLS)) for p in paths.CTOOLS.rglob("*.c")
+             if "kmod" not in p.parts}
+    assert set(made_of("sources")) | set(made_of("movepages-sources")) | {"planted.c"} == there
+    assert "movepages.c" not in made_of("sources")
+
+
+def test_long_files_say_why():
+    for path in [*paths.CTOOLS.rglob("*.c"), *paths.CTOOLS.rglob("*.h")]:
+        text = path.read_text()
+        first = text.split("/*", 1)[1].split("*/", 1)[0]
+        if len(text.splitlines()) > 400:
+            assert re.search("long", first, re.IGNORECASE), path
+
+
+@pytest.mark.parametrize("room, name", [("victims", r"victim_kind (\w+)_victim ="),
+                                        ("probes", r"struct probe (\w+)_probe =")])
+def test_the_round_knows_nobody_by_name(room, name):
+    inside = [found for path in (paths.CTOOLS / room).glob("*.c")
+              for found in re.findall(name, path.read_text())]
+    assert len(inside) == 5
+    for path in [paths.CTOOLS / "bench.c", paths.CTOOLS / "pagecopy.c", paths.CTOOLS / "json.c"]:
+        for one in inside:
+            assert f"{one}_{room[:-1]}" not in path.read_text()
+            if room == "victims":
+                assert f'"{one}"' not in path.read_text()
+
+
+def test_what_there_is_can_be_asked_for(pagecopy):
+    listed = json.loads(pagecopy("--list", "--json")[1])
+    assert {name: victim["description"] for name, victim in listed["victims"].items()} == {
+        "integer": "integer loop", "l2": "L2-resident chase", "llc": "LLC-resident chase",
+        "stream": "streaming read", "timer": "1 kHz timer"}
+    assert all(victim["unit"] for victim in listed["victims"].values())
+    assert "victim cpu" in listed["channels"] and "victim_switches" in listed["counts"]
+    assert (listed["timer_ns"], listed["migrator_copies"], listed["scan_most"]) == (1000000, 8, 1024)
+
+
+def test_every_role_is_played_and_the_kernels_own_by_one_that_runs(pagecopy):
+    listed = json.loads(pagecopy("--list", "--json")[1])
+    primitives = listed["primitives"]
+    played = {role for primitive in primitives.values() for role in primitive["roles"]}
+    assert played == {"own-then", "own-now", "libc", "fallback", "careful", "floor", "streaming",
+                      "nothing"}
+    own = primitives[listed["copy_page"]]
+    assert own["lacks"] is None and set(own["roles"]) & {"own-then", "libc"}
+    assert primitives["nt-avx2"]["fpu"] and not primitives["movsq"]["fpu"]
