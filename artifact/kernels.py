@@ -103,8 +103,9 @@ def digest() -> str:
     """Eight hex digits that change when anything does that runs in the lab."""
     kmod = [path for path in sorted(paths.CTOOLS.glob("kmod/*.[ch]"))
             if not path.name.endswith(".mod.c")]        # left by a build there
-    files = [*kmod, paths.CTOOLS / "movepages.c",
-             paths.CTOOLS / "buffers.c", Path(__file__).with_name("lab.py"), PINS]
+    files = [*kmod, *(paths.CTOOLS / name for name in (
+        "movepages.c", "buffers.c", "buffers.h", "clock.h", "random.h")),
+        Path(__file__).with_name("lab.py"), PINS]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 

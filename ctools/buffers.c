@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Where the folios are: huge-page-backed pools, checked to be so. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,21 +44,18 @@ static size_t smaps_bytes(const char *field, const char *start,
 	return total;
 }
 
-static const char *bind_to_node(const struct pool *pool, int node)
+int bind_to_node(void *start, size_t bytes, int node, unsigned int flags)
 {
 	unsigned long mask[16] = { 0 };
 	const unsigned int bits = 8 * sizeof(mask[0]);
 
-	if (node < 0)
-		return NULL;
-	if ((size_t)node >= bits * 16)
-		return "no such NUMA node";
+	if (node < 0 || (size_t)node >= bits * 16) {
+		errno = EINVAL;
+		return -1;
+	}
 	mask[(unsigned int)node / bits] = 1ul << ((unsigned int)node % bits);
-	if (syscall(SYS_mbind, pool->start, pool->bytes, MPOL_BIND, mask,
-		    bits * 16, 0))
-		return "cannot place memory on that NUMA node: "
-		       "see /sys/devices/system/node/has_memory";
-	return NULL;
+	return (int)syscall(SYS_mbind, start, bytes, MPOL_BIND, mask,
+			    bits * 16, flags);
 }
 
 /* Faults everything in, so that no sample has a page fault in it. */
@@ -90,7 +88,6 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 			int node)
 {
 	size_t whole = whole_pages(bytes);
-	const char *wrong;
 
 	if (whole > memory_available() / 2)
 		return "not enough memory: take fewer --pairs or a smaller "
@@ -106,9 +103,9 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 
 	madvise(pool->start, whole, backing == BACKING_BASE ?
 		MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-	wrong = bind_to_node(pool, node);
-	if (wrong)
-		return wrong;
+	if (node >= 0 && bind_to_node(pool->start, bytes, node, 0))
+		return "cannot place memory on that NUMA node: "
+		       "see /sys/devices/system/node/has_memory";
 	populate(pool);
 	pool->huge_bytes = pool_huge_bytes(pool);
 	if (backing == BACKING_HUGE && pool->huge_bytes < bytes)

@@ -22,6 +22,9 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 			int node);
 void pool_destroy(struct pool *pool);
 
+/* mbind() to one node; -1 and errno where it cannot be. */
+int bind_to_node(void *start, size_t bytes, int node, unsigned int flags);
+
 /* Bytes of the pool that huge pages are behind now. */
 size_t pool_huge_bytes(const struct pool *pool);
 

@@ -17,15 +17,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "buffers.h"
 #include "clock.h"
+#include "random.h"
 
 #define CANNOT		1
 #define WRONG_COPY	2
-#define MPOL_BIND	2
 #define MPOL_MF_MOVE	2
 #define MAP_HUGE_1GB	(30 << 26)
 #define MOST_ARMS	64
@@ -49,6 +48,18 @@ static const char *const counters[] = {
 };
 #define COUNTERS	5
 
+/* What the module can put in the place of the kernel's copy. */
+static const struct {
+	const char *step, *desc;
+} live_steps[] = {
+	{ "off", "the unpatched kernel" },
+	{ "loop", "the kernel's loop, in the module" },
+	{ "bulk", "one bulk copy" },
+	{ "highpri:N", "N worker(s), system_highpri_wq" },
+	{ "unbound:N", "N worker(s), system_unbound_wq" },
+};
+#define LIVE_STEPS	(sizeof(live_steps) / sizeof(live_steps[0]))
+
 /* Pages of one kind that are moved together. */
 struct row {
 	char name[48];
@@ -69,7 +80,7 @@ struct arm {
 };
 
 static struct options {
-	int from, to, json, ticks;
+	int from, to, json, list, ticks;
 	unsigned int rounds;
 	char *live;
 } opt = { .from = -1, .to = -1, .rounds = 16 };
@@ -91,6 +102,7 @@ static const char help[] =
 "               unbound:N: needs ctools/kmod loaded, and root\n"
 "  --ticks      ticks of the TSC in place of ns, for instruction counting\n"
 "  --json       all samples, and what /proc/vmstat counted\n"
+"  --list       kinds, counters and steps; with --json as JSON\n"
 "  --help\n"
 "\n"
 "Exit status: 0 done, 1 cannot run (one line says why), 2 a copy was wrong.\n";
@@ -198,12 +210,7 @@ static void read_counters(uint64_t *values)
 
 static void bind_range(const struct pool *pool, int node, unsigned int flags)
 {
-	unsigned long mask[16] = {};
-	const unsigned int bits = 8 * sizeof(mask[0]);
-
-	mask[(unsigned int)node / bits] = 1ul << ((unsigned int)node % bits);
-	if (syscall(SYS_mbind, pool->start, pool->bytes, MPOL_BIND, mask,
-		    bits * 16, flags))
+	if (bind_to_node(pool->start, pool->bytes, node, flags))
 		leave(CANNOT, "mbind to node %d: %s", node, strerror(errno));
 }
 
@@ -384,21 +391,14 @@ static void put_back_and_die(int number)
 	_exit(128 + number);
 }
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
-
 static void run_arm(struct arm *arm, unsigned int round, int keep)
 {
-	/* What the move before left to do for others is done meanwhile. */
-	const struct timespec moment = { .tv_nsec = 20000000 };
 	uint64_t before[COUNTERS], after[COUNTERS], there, back;
 
 	if (arm->live)
 		set_live(arm->live);
-	nanosleep(&moment, NULL);
+	/* What the move before left to do for others is done meanwhile. */
+	sleep_ns(20000000);
 	read_counters(before);
 	there = move(arm->row, opt.from, opt.to);
 	back = move(arm->row, opt.to, opt.from);
@@ -423,13 +423,7 @@ static void run(struct arm *arms, unsigned int count)
 		run_arm(&arms[i], 0, 0);	/* once unmeasured */
 	}
 	for (unsigned int round = 0; round < opt.rounds; round++) {
-		for (unsigned int i = count; i > 1; i--) {
-			unsigned int j = (unsigned int)(random_next(&state) % i);
-			unsigned int swap = order[i - 1];
-
-			order[i - 1] = order[j];
-			order[j] = swap;
-		}
+		shuffle(order, count, random_of_moves, &state);
 		for (unsigned int i = 0; i < count; i++)
 			run_arm(&arms[order[i]], round, 1);
 	}
@@ -509,6 +503,41 @@ static void print_json(const struct arm *arms, unsigned int count)
 	puts("\n]}");
 }
 
+static void finish_output(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		leave(CANNOT, "cannot write the output: %s", strerror(errno));
+}
+
+static void list(void)
+{
+	puts("kinds of pages");
+	for (int k = KIND_BASE; k <= KIND_GIGANTIC; k++)
+		printf("  %-10s %zu bytes\n", kinds[k].name, kinds[k].bytes);
+	puts("counters of /proc/vmstat");
+	for (int c = 0; counters[c]; c++)
+		printf("  %s\n", counters[c]);
+	puts("steps of --live");
+	for (size_t i = 0; i < LIVE_STEPS; i++)
+		printf("  %-10s %s\n", live_steps[i].step, live_steps[i].desc);
+}
+
+static void list_json(void)
+{
+	printf("{\"kinds\":{");
+	for (int k = KIND_BASE; k <= KIND_GIGANTIC; k++)
+		printf("%s\"%s\":%zu", k ? "," : "", kinds[k].name,
+		       kinds[k].bytes);
+	printf("},\n\"counters\":[");
+	for (int c = 0; counters[c]; c++)
+		printf("%s\"%s\"", c ? "," : "", counters[c]);
+	printf("],\n\"live\":[");
+	for (size_t i = 0; i < LIVE_STEPS; i++)
+		printf("%s\n{\"step\":\"%s\",\"description\":\"%s\"}",
+		       i ? "," : "", live_steps[i].step, live_steps[i].desc);
+	puts("]}");
+}
+
 static void parse_row(struct row *row, const char *text)
 {
 	char copy[sizeof(row->name)], *rest = copy, *kind, *count, *call, *end;
@@ -580,6 +609,7 @@ static const struct option long_options[] = {
 	{ "live", required_argument, NULL, 'l' },
 	{ "ticks", no_argument, NULL, 'k' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "list", no_argument, NULL, 'L' },
 	{ "help", no_argument, NULL, 'h' },
 	{}
 };
@@ -605,6 +635,7 @@ static void parse_options(int argc, char **argv)
 		case 'l': opt.live = optarg; break;
 		case 'k': opt.ticks = 1; break;
 		case 'j': opt.json = 1; break;
+		case 'L': opt.list = 1; break;
 		case 'h':
 			fputs(help, stdout);
 			exit(fflush(stdout) ? CANNOT : 0);
@@ -623,6 +654,11 @@ int main(int argc, char **argv)
 	unsigned int count = 0;
 
 	parse_options(argc, argv);
+	if (opt.list) {
+		opt.json ? list_json() : list();
+		finish_output();
+		return 0;
+	}
 	choose_nodes();
 	for (; optind < argc; optind++) {
 		if (count == MOST_ARMS)
@@ -648,7 +684,6 @@ int main(int argc, char **argv)
 		print_json(arms, count);
 	else
 		print_text(arms, count);
-	if (fflush(stdout) || ferror(stdout))
-		leave(CANNOT, "cannot write the output: %s", strerror(errno));
+	finish_output();
 	return 0;
 }

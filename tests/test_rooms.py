@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from artifact import paths
+from artifact import ctools, paths
 
 
 def made_of(target):
@@ -63,3 +63,15 @@ def test_every_role_is_played_and_the_kernels_own_by_one_that_runs(pagecopy):
     own = primitives[listed["copy_page"]]
     assert own["lacks"] is None and set(own["roles"]) & {"own-then", "libc"}
     assert primitives["nt-avx2"]["fpu"] and not primitives["movsq"]["fpu"]
+
+
+def test_movepages_tells_its_tables_on_any_machine():
+    movepages = ctools.build(paths.CTOOLS / "movepages")
+    listed = json.loads(ctools.run(["--list", "--json"], movepages))
+    assert listed["kinds"] == {"base": 4096, "huge": 2 << 20, "gigantic": 1 << 30}
+    assert "pgmigrate_success" in listed["counters"]
+    text = ctools.run(["--list"], movepages)
+    for step in listed["live"]:
+        assert step["step"] in text and step["description"] in text
+    assert {step["step"] for step in listed["live"]} == {"off", "loop", "bulk", "highpri:N",
+                                                         "unbound:N"}
