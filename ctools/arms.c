@@ -34,10 +34,12 @@ static void check_variant(const struct options *o, const struct variant *v)
 	if (v->team.priority == PRIORITY_HIGH &&
 	    !priority_allowed(PRIORITY_HIGH))
 		die("%s: cannot run here: nice -20 needs CAP_SYS_NICE or "
-		    "ulimit -e 40", v->name);
+		    "ulimit -e 40",
+		    v->name);
 	if ((c->victim || c->recover) && v->migrators > 1)
 		die("%s: migrators= goes neither with --victim nor with "
-		    "--recover", v->name);
+		    "--recover",
+		    v->name);
 	if (v->strategy == STRATEGY_SCAN &&
 	    (c->victim || c->recover || c->limit_percent))
 		die("%s: a scan goes with no --victim, --recover or --limit",
@@ -102,8 +104,10 @@ static void add_arm(struct bench *b, const struct options *o, const char *text)
 static void add_default_arms(struct bench *b, const struct options *o)
 {
 	static const char *const serial[] = {
-		"serial:page:%s:map=2017", "serial:page:%s:map=2026",
-		"serial:page:%s", "serial:bulk:%s",
+		"serial:page:%s:map=2017",
+		"serial:page:%s:map=2026",
+		"serial:page:%s",
+		"serial:bulk:%s",
 	};
 	static const char *const parallel[] = {
 		"parallel:page:%s:map=2017:threads=%u",

@@ -19,19 +19,28 @@
 #include "ring.h"
 
 const char *const channel_names[CHANNELS + 1] = {
-	[CHANNEL_WINDOW] = "window", [CHANNEL_COPY] = "copy",
-	[CHANNEL_WAKEUP] = "wakeup", [CHANNEL_VICTIM_CPU] = "victim cpu",
-	[CHANNEL_LATENCY] = "latency", [CHANNEL_PASS] = "pass",
-	[CHANNEL_ALLOCATED] = "allocated", [CHANNEL_QUEUED] = "queued",
-	[CHANNEL_FIRST_START] = "first start", [CHANNEL_LAST_START] = "last start",
-	[CHANNEL_LAST_END] = "last end", [CHANNEL_JOINED] = "joined",
+	[CHANNEL_WINDOW] = "window",
+	[CHANNEL_COPY] = "copy",
+	[CHANNEL_WAKEUP] = "wakeup",
+	[CHANNEL_VICTIM_CPU] = "victim cpu",
+	[CHANNEL_LATENCY] = "latency",
+	[CHANNEL_PASS] = "pass",
+	[CHANNEL_ALLOCATED] = "allocated",
+	[CHANNEL_QUEUED] = "queued",
+	[CHANNEL_FIRST_START] = "first start",
+	[CHANNEL_LAST_START] = "last start",
+	[CHANNEL_LAST_END] = "last end",
+	[CHANNEL_JOINED] = "joined",
 	[CHANNEL_WAIT] = "wait",
 };
 
 const char *const fact_names[FACTS + 1] = {
-	[FACT_SWITCHES] = "victim_switches", [FACT_ENERGY] = "energy_uj",
-	[FACT_SCANNED] = "scanned", [FACT_FOUND_IDLE] = "found_idle",
-	[FACT_STALE] = "stale", [FACT_TAKEN_BACK] = "taken_back",
+	[FACT_SWITCHES] = "victim_switches",
+	[FACT_ENERGY] = "energy_uj",
+	[FACT_SCANNED] = "scanned",
+	[FACT_FOUND_IDLE] = "found_idle",
+	[FACT_STALE] = "stale",
+	[FACT_TAKEN_BACK] = "taken_back",
 };
 
 /* Not always as long: a sleep in step with the clock tick meets it always. */
@@ -161,7 +170,8 @@ static const char *start_load(struct bench *b)
 	b->load = load_start(b->cell.load_percent, b->cell.cpus,
 			     b->cell.cpu_count);
 	return b->cell.load_percent && !b->load ?
-		"cannot make threads: see ulimit -u and -v" : NULL;
+		"cannot make threads: see ulimit -u and -v" :
+		NULL;
 }
 
 static unsigned int threads_now(void)

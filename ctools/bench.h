@@ -14,23 +14,23 @@
 /* One cell: everything its variants share. Sizes in bytes. */
 struct cell {
 	size_t base, folio;
-	size_t pairs;		/* folios in each pool */
+	size_t pairs; /* folios in each pool */
 	unsigned int rounds;
-	uint64_t seed;		/* of the order within each round */
+	uint64_t seed; /* of the order within each round */
 	int src_warm, dst_warm;
-	int src_node, dst_node;	/* -1: anywhere */
+	int src_node, dst_node; /* -1: anywhere */
 	enum backing backing;
-	const int *cpus;	/* the caller's first, then the workers' */
+	const int *cpus; /* the caller's first, then the workers' */
 	unsigned int cpu_count;
-	unsigned int load_percent;	/* of background load on each CPU */
-	unsigned int pause_us;	/* of sleep before each sample */
+	unsigned int load_percent; /* of background load on each CPU */
+	unsigned int pause_us;	   /* of sleep before each sample */
 	/* NULL, or a sample is the victim's time, not a copy's: */
 	const struct victim_kind *victim;
-	unsigned int window_ms, rate;	/* of victim samples; copies a second */
+	unsigned int window_ms, rate; /* of victim samples; copies a second */
 	/* NULL, or a sample is a pass over this one's cache: */
 	const struct victim_kind *recover;
-	const char *energy;	/* counter files in uJ, with commas between */
-	unsigned int limit_percent;	/* of one CPU, for the caller's cgroup */
+	const char *energy; /* counter files in uJ, with commas between */
+	unsigned int limit_percent; /* of one CPU, for the caller's cgroup */
 };
 
 /* Whoever suffers; NULL: nobody. */
@@ -41,34 +41,34 @@ static inline const struct victim_kind *victim_of(const struct cell *cell)
 
 /* Beside the one sample of a round: any number of values, in ns. */
 enum channel {
-	CHANNEL_WINDOW,		/* how long a victim's window really was */
-	CHANNEL_COPY,		/* copies within it */
-	CHANNEL_WAKEUP,		/* lateness of a timer victim */
-	CHANNEL_VICTIM_CPU,	/* time the victim ran in a window */
-	CHANNEL_LATENCY,	/* of each migrator's copies */
-	CHANNEL_PASS,		/* all passes over a cache after a copy */
-	CHANNEL_ALLOCATED,	/* phases of a dispatch, from its begin */
+	CHANNEL_WINDOW,	    /* how long a victim's window really was */
+	CHANNEL_COPY,	    /* copies within it */
+	CHANNEL_WAKEUP,	    /* lateness of a timer victim */
+	CHANNEL_VICTIM_CPU, /* time the victim ran in a window */
+	CHANNEL_LATENCY,    /* of each migrator's copies */
+	CHANNEL_PASS,	    /* all passes over a cache after a copy */
+	CHANNEL_ALLOCATED,  /* phases of a dispatch, from its begin */
 	CHANNEL_QUEUED,
 	CHANNEL_FIRST_START,
 	CHANNEL_LAST_START,
 	CHANNEL_LAST_END,
 	CHANNEL_JOINED,
-	CHANNEL_WAIT,		/* allocated to last start, if any began */
+	CHANNEL_WAIT, /* allocated to last start, if any began */
 	CHANNELS
 };
 
 /* Counts over all rounds. */
 enum fact {
-	FACT_SWITCHES,		/* involuntary, of the victim */
-	FACT_ENERGY,		/* uJ */
-	FACT_SCANNED,		/* CPUs looked at */
+	FACT_SWITCHES, /* involuntary, of the victim */
+	FACT_ENERGY,   /* uJ */
+	FACT_SCANNED,  /* CPUs looked at */
 	FACT_FOUND_IDLE,
-	FACT_STALE,		/* found idle, and busy when the work began */
-	FACT_TAKEN_BACK,	/* copies for which no worker began in time */
+	FACT_STALE,	 /* found idle, and busy when the work began */
+	FACT_TAKEN_BACK, /* copies for which no worker began in time */
 	FACTS
 };
 
-extern const char *const channel_names[CHANNELS + 1];	/* end with NULL */
+extern const char *const channel_names[CHANNELS + 1]; /* end with NULL */
 extern const char *const fact_names[FACTS + 1];
 
 struct values {
@@ -79,14 +79,14 @@ struct values {
 /* A variant and its samples, one per round. */
 struct arm {
 	struct variant v;
-	const struct probe *probe;	/* what a sample of it is */
+	const struct probe *probe; /* what a sample of it is */
 	uint64_t *ns;
-	uint64_t *caller_cpu_ns;	/* of all migrators */
-	uint64_t *worker_cpu_ns;	/* of all workers, parallel only */
+	uint64_t *caller_cpu_ns; /* of all migrators */
+	uint64_t *worker_cpu_ns; /* of all workers, parallel only */
 	double delay_achieved_ns;
-	uint64_t due_ns;	/* into the next window: its first copy */
+	uint64_t due_ns; /* into the next window: its first copy */
 	struct values channel[CHANNELS];
-	int64_t fact[FACTS];	/* -1: does not apply */
+	int64_t fact[FACTS]; /* -1: does not apply */
 };
 
 struct bench {
@@ -94,14 +94,14 @@ struct bench {
 	struct arm *arms;
 	unsigned int count;
 	struct pool src, dst;
-	struct workers *workers[PRIORITIES][2];	/* by priority and unbound */
-	struct migrators *migrators;	/* these three by probes */
+	struct workers *workers[PRIORITIES][2]; /* by priority and unbound */
+	struct migrators *migrators;		/* these three by probes */
 	struct victim *victim;
 	struct ring *ring;
 	struct load *load;
 	size_t next_pair;
-	unsigned int threads_before;	/* in this process */
-	double llc_load_ns, memory_load_ns;	/* 0: not measured */
+	unsigned int threads_before;	    /* in this process */
+	double llc_load_ns, memory_load_ns; /* 0: not measured */
 };
 
 /* Each returns NULL, or what went wrong in one line. */

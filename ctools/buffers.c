@@ -11,9 +11,9 @@
 
 #include "buffers.h"
 
-#define GUARD		4096ul
-#define THP_ALIGN	(2ul << 20)
-#define MPOL_BIND	2
+#define GUARD	  4096ul
+#define THP_ALIGN (2ul << 20)
+#define MPOL_BIND 2
 
 static char *align_up(char *p, size_t to)
 {
@@ -21,8 +21,7 @@ static char *align_up(char *p, size_t to)
 }
 
 /* Sums a field of /proc/self/smaps over the mappings inside [start, end). */
-static size_t smaps_bytes(const char *field, const char *start,
-			  const char *end)
+static size_t smaps_bytes(const char *field, const char *start, const char *end)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "r");
 	size_t total = 0, kb, len = strlen(field);
@@ -35,7 +34,7 @@ static size_t smaps_bytes(const char *field, const char *start,
 	while (fgets(line, sizeof(line), smaps)) {
 		if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
 			inside = low >= (uintptr_t)start &&
-				 high <= (uintptr_t)end;
+				high <= (uintptr_t)end;
 		else if (inside && !strncmp(line, field, len) &&
 			 sscanf(line + len, ": %zu kB", &kb) == 1)
 			total += kb << 10;
@@ -54,8 +53,8 @@ int bind_to_node(void *start, size_t bytes, int node, unsigned int flags)
 		return -1;
 	}
 	mask[(unsigned int)node / bits] = 1ul << ((unsigned int)node % bits);
-	return (int)syscall(SYS_mbind, start, bytes, MPOL_BIND, mask,
-			    bits * 16, flags);
+	return (int)syscall(SYS_mbind, start, bytes, MPOL_BIND, mask, bits * 16,
+			    flags);
 }
 
 /* Faults everything in, so that no sample has a page fault in it. */
@@ -101,8 +100,8 @@ const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
 		       "--huge";
 	pool->start = align_up((char *)pool->map + GUARD, THP_ALIGN);
 
-	madvise(pool->start, whole, backing == BACKING_BASE ?
-		MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(pool->start, whole,
+		backing == BACKING_BASE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	if (node >= 0 && bind_to_node(pool->start, bytes, node, 0))
 		return "cannot place memory on that NUMA node: "
 		       "see /sys/devices/system/node/has_memory";

@@ -12,7 +12,7 @@ enum backing { BACKING_HUGE, BACKING_BASE, BACKING_AUTO };
 struct pool {
 	char *start;
 	size_t bytes;
-	size_t huge_bytes;	/* of them, found to be behind huge pages */
+	size_t huge_bytes; /* of them, found to be behind huge pages */
 	void *map;
 	size_t map_bytes;
 };
@@ -43,7 +43,7 @@ void fill_unique(struct pool *src);
  * first_wrong() returns where source, destination or surroundings are not as
  * they must be, relative to the offset, or NOTHING_WRONG.
  */
-#define NOTHING_WRONG	INT64_MAX
+#define NOTHING_WRONG INT64_MAX
 void spoil(struct pool *dst, size_t offset, size_t bytes);
 int64_t first_wrong(const struct pool *dst, const struct pool *src,
 		    size_t offset, size_t bytes);
@@ -52,7 +52,7 @@ int64_t first_wrong(const struct pool *dst, const struct pool *src,
 void warm_source(const char *start, size_t bytes);
 void warm_destination(char *start, size_t bytes);
 
-size_t last_level_cache(void);	/* bytes, 0: not known */
-size_t memory_available(void);	/* bytes, SIZE_MAX: not known */
+size_t last_level_cache(void); /* bytes, 0: not known */
+size_t memory_available(void); /* bytes, SIZE_MAX: not known */
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_S	1000000000u
+#define NS_PER_S 1000000000u
 
 static inline uint64_t clock_ns(clockid_t clock)
 {

@@ -61,6 +61,6 @@ uint64_t energy_since(const struct energy *before, const char *files)
 
 	for (int i = 0; i < COUNTERS; i++)
 		sum += now.uj[i] - before->uj[i] +
-		       (now.uj[i] < before->uj[i] ? now.range[i] : 0);
+			(now.uj[i] < before->uj[i] ? now.range[i] : 0);
 	return sum;
 }

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-#define COUNTERS	16
+#define COUNTERS 16
 
 struct energy {
-	uint64_t uj[COUNTERS], range[COUNTERS];	/* range 0: not known */
+	uint64_t uj[COUNTERS], range[COUNTERS]; /* range 0: not known */
 };
 
 /* "files" are counters in uJ, with commas between; NULL: none. */

@@ -4,7 +4,7 @@
 
 #include "pagecopy.h"
 
-#define FIELDS	24
+#define FIELDS 24
 
 struct field {
 	const char *key;

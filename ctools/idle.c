@@ -5,7 +5,7 @@
 #include "idle.h"
 
 /* As far apart as per-CPU areas are: no prefetcher finds the next. */
-#define STRIDE	(4096 + 64)
+#define STRIDE (4096 + 64)
 
 static struct line {
 	_Alignas(64) _Atomic int busy;

@@ -8,7 +8,7 @@
  * the background load of this process writes it; a kernel would know of
  * everybody. CPUs are counted in the order of --cpus.
  */
-#define IDLE_CPUS	1024
+#define IDLE_CPUS 1024
 
 /* One more piece of work runs there, one less, or (0) just a write. */
 void idle_publish(unsigned int nth, int more);

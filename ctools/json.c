@@ -20,8 +20,7 @@ static void json_values(const char *key, const uint64_t *values, size_t count,
 	putchar(']');
 }
 
-static void json_samples(const char *key, const uint64_t *samples,
-			 size_t count)
+static void json_samples(const char *key, const uint64_t *samples, size_t count)
 {
 	json_values(key, samples, count, 1);
 }
@@ -67,10 +66,11 @@ void print_json(struct bench *b)
 	const struct victim_kind *victim = victim_of(c);
 
 	printf("{\"pagecopy\":\"" VERSION "\",\"compiler\":\"%s\","
-	       "\"flags\":\"%s\"", __VERSION__, BUILD_FLAGS);
+	       "\"flags\":\"%s\"",
+	       __VERSION__, BUILD_FLAGS);
 	printf(",\"base\":%zu,\"huge\":%zu,\"pairs\":%zu,\"rounds\":%u,"
-	       "\"seed\":%" PRIu64, c->base, c->folio, c->pairs, c->rounds,
-	       c->seed);
+	       "\"seed\":%" PRIu64,
+	       c->base, c->folio, c->pairs, c->rounds, c->seed);
 	printf(",\"source\":\"%s\",\"destination\":\"%s\"",
 	       state_word(c->src_warm), state_word(c->dst_warm));
 	printf(",\"source_node\":%d,\"destination_node\":%d", c->src_node,

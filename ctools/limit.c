@@ -14,15 +14,15 @@
 
 #include "limit.h"
 
-#define PERIOD_US	5000	/* short, so that one copy of many spans many */
-#define LEAST_QUOTA_US	1000	/* that the kernel takes */
+#define PERIOD_US      5000 /* short, so that one copy of many spans many */
+#define LEAST_QUOTA_US 1000 /* that the kernel takes */
 
 static struct {
 	char base[1100], own[1200];
 	int version;
-	int enabled_cpu;	/* in base, for its children: version 2 */
+	int enabled_cpu; /* in base, for its children: version 2 */
 	pid_t janitor;
-	int alive;		/* what the janitor sees end */
+	int alive; /* what the janitor sees end */
 } group;
 
 static int write_text(const char *folder, const char *name, const char *text)
@@ -158,9 +158,9 @@ static int limit_version_1(const char *quota, const char *period,
 			   const char *tid)
 {
 	return mkdir(group.own, 0755) ||
-	       write_text(group.own, "cpu.cfs_period_us", period) ||
-	       write_text(group.own, "cpu.cfs_quota_us", quota) ||
-	       write_text(group.own, "tasks", tid);
+		write_text(group.own, "cpu.cfs_period_us", period) ||
+		write_text(group.own, "cpu.cfs_quota_us", quota) ||
+		write_text(group.own, "tasks", tid);
 }
 
 /*
@@ -180,7 +180,7 @@ static int limit_version_2(const char *quota, const char *period,
 	    write_text(group.base, "cgroup.subtree_control", "+cpu"))
 		return -1;
 	return write_text(group.own, "cpu.max", max) ||
-	       write_text(group.own, "cgroup.threads", tid);
+		write_text(group.own, "cgroup.threads", tid);
 }
 
 const char *limit_begin(unsigned int percent)
@@ -207,7 +207,8 @@ const char *limit_begin(unsigned int percent)
 				      limit_version_2(quota, period, tid);
 	if (!failed)
 		return NULL;
-	snprintf(message, sizeof(message), "cgroups (version %d) cannot be "
+	snprintf(message, sizeof(message),
+		 "cgroups (version %d) cannot be "
 		 "made here: %s: run as root, or without --limit",
 		 group.version, strerror(errno));
 	limit_end();

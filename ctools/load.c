@@ -12,12 +12,12 @@
 #include "victims.h"
 #include "workers.h"
 
-#define BURST_NS	1000000u	/* and up to twice that more */
+#define BURST_NS 1000000u /* and up to twice that more */
 
 struct loader {
 	pthread_t thread;
 	struct load *load;
-	unsigned int percent;	/* of one CPU */
+	unsigned int percent; /* of one CPU */
 	unsigned int slot;
 	_Atomic int begun;
 };
@@ -66,8 +66,10 @@ struct load *load_start(unsigned int percent, const int *cpus,
 			unsigned int cpu_count)
 {
 	unsigned int each = (percent + 99) / 100;
-	struct load *load = calloc(1, sizeof(*load) + (size_t)each * cpu_count *
-				   sizeof(load->loader[0]));
+	struct load *load = calloc(1,
+				   sizeof(*load) +
+					   (size_t)each * cpu_count *
+						   sizeof(load->loader[0]));
 
 	if (!percent || !load) {
 		free(load);
@@ -80,8 +82,8 @@ struct load *load_start(unsigned int percent, const int *cpus,
 		loader->load = load;
 		loader->slot = i % cpu_count;
 		loader->percent = percent - done < 100 ? percent - done : 100;
-		if (start_on_cpu(&loader->thread, cpus[loader->slot],
-				 load_main, loader)) {
+		if (start_on_cpu(&loader->thread, cpus[loader->slot], load_main,
+				 loader)) {
 			load_stop(load);
 			return NULL;
 		}

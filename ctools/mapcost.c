@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "mapcost.h"
 
-#define barrier() __asm__ volatile("" : : : "memory")
+#define barrier()   __asm__ volatile("" : : : "memory")
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
@@ -18,13 +18,12 @@
  * decrement tells both "not nested" and "somebody waits". Nobody ever waits
  * here, so the bit stays set and the count never reaches 0.
  */
-#define PREEMPT_NEED_RESCHED	0x80000000u
+#define PREEMPT_NEED_RESCHED 0x80000000u
 
 static __thread volatile unsigned int preempt_count = PREEMPT_NEED_RESCHED;
 static __thread volatile int pagefault_disabled;
 
-__attribute__((noinline, cold))
-static void preempt_schedule(void)
+static __attribute__((noinline, cold)) void preempt_schedule(void)
 {
 	barrier();
 }
@@ -64,7 +63,7 @@ static inline void cond_resched(void)
 /* From page number to address; the compiler may not fold it into the loop. */
 static inline char *page_address(const char *start, size_t nth, size_t extent)
 {
-	__asm__ volatile("" : "+r" (nth));
+	__asm__ volatile("" : "+r"(nth));
 	return (char *)start + nth * extent;
 }
 
@@ -100,8 +99,8 @@ static void loop_2026(char *dst, const char *src, size_t len, size_t extent,
 	for (size_t i = 0; i < pages; i++) {
 		if (i)
 			cond_resched();
-		copy(page_address(dst, i, extent),
-		     page_address(src, i, extent), extent);
+		copy(page_address(dst, i, extent), page_address(src, i, extent),
+		     extent);
 	}
 }
 
@@ -127,7 +126,7 @@ static void loop_2017(char *dst, const char *src, size_t len, size_t extent,
 static inline void delay(uint64_t loops)
 {
 	while (loops--)
-		__asm__ volatile("" : "+r" (loops));
+		__asm__ volatile("" : "+r"(loops));
 }
 
 static void loop_delay(char *dst, const char *src, size_t len, size_t extent,
@@ -140,8 +139,11 @@ static void loop_delay(char *dst, const char *src, size_t len, size_t extent,
 }
 
 const char *const map_words[] = {
-	[MAP_NONE] = "none", [MAP_2026] = "2026", [MAP_2017] = "2017",
-	[MAP_DELAY] = "delay", NULL
+	[MAP_NONE] = "none",
+	[MAP_2026] = "2026",
+	[MAP_2017] = "2017",
+	[MAP_DELAY] = "delay",
+	NULL,
 };
 
 const struct map_cost map_costs[] = {

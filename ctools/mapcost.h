@@ -22,8 +22,8 @@ struct map_cost {
 	map_loop_fn *loop;
 };
 
-extern const char *const map_words[];		/* ends with NULL */
-extern const struct map_cost map_costs[];	/* one for each word */
+extern const char *const map_words[];	  /* ends with NULL */
+extern const struct map_cost map_costs[]; /* one for each word */
 
 /*
  * A modelled map cost: a delay of so many turns of a loop. Calibrate first;

@@ -98,8 +98,8 @@ static void *migrator_main(void *arg)
 struct migrators *migrators_create(unsigned int count, const int *cpus,
 				   unsigned int cpu_count)
 {
-	struct migrators *m = calloc(1, sizeof(*m) +
-				     count * sizeof(m->migrator[0]));
+	struct migrators *m =
+		calloc(1, sizeof(*m) + count * sizeof(m->migrator[0]));
 
 	if (!m)
 		return NULL;

@@ -17,7 +17,7 @@ struct migrators *migrators_create(unsigned int count, const int *cpus,
 void migrators_destroy(struct migrators *m);
 
 /* Copies that each migrator makes, one after the other, in one sample. */
-#define MIGRATOR_COPIES	8
+#define MIGRATOR_COPIES 8
 
 static inline unsigned int copies_of(const struct variant *v)
 {

@@ -23,12 +23,12 @@
 #include "clock.h"
 #include "random.h"
 
-#define CANNOT		1
-#define WRONG_COPY	2
-#define MPOL_MF_MOVE	2
-#define MAP_HUGE_1GB	(30 << 26)
-#define MOST_ARMS	64
-#define LIVE		"/sys/kernel/debug/pagecopy/live"
+#define CANNOT	     1
+#define WRONG_COPY   2
+#define MPOL_MF_MOVE 2
+#define MAP_HUGE_1GB (30 << 26)
+#define MOST_ARMS    64
+#define LIVE	     "/sys/kernel/debug/pagecopy/live"
 
 enum kind { KIND_BASE, KIND_HUGE, KIND_GIGANTIC };
 
@@ -43,10 +43,10 @@ static const struct {
 
 /* What the kernel counts, before and after: /proc/vmstat. */
 static const char *const counters[] = {
-	"pgmigrate_success", "pgmigrate_fail", "thp_migration_success",
-	"thp_migration_fail", "thp_migration_split", NULL
+	"pgmigrate_success",  "pgmigrate_fail",	     "thp_migration_success",
+	"thp_migration_fail", "thp_migration_split", NULL,
 };
-#define COUNTERS	5
+#define COUNTERS 5
 
 /* What the module can put in the place of the kernel's copy. */
 static const struct {
@@ -58,7 +58,7 @@ static const struct {
 	{ "highpri:N", "N worker(s), system_highpri_wq" },
 	{ "unbound:N", "N worker(s), system_unbound_wq" },
 };
-#define LIVE_STEPS	(sizeof(live_steps) / sizeof(live_steps[0]))
+#define LIVE_STEPS (sizeof(live_steps) / sizeof(live_steps[0]))
 
 /* Pages of one kind that are moved together. */
 struct row {
@@ -74,7 +74,7 @@ struct row {
 /* A row under one way to copy, and its samples, there and back. */
 struct arm {
 	struct row *row;
-	const char *live;	/* written to LIVE first; NULL: nothing */
+	const char *live; /* written to LIVE first; NULL: nothing */
 	uint64_t *there, *back;
 	uint64_t counted[COUNTERS];
 };
@@ -85,6 +85,7 @@ static struct options {
 	char *live;
 } opt = { .from = -1, .to = -1, .rounds = 16 };
 
+/* clang-format off */
 static const char help[] =
 "Usage: movepages [OPTION]... [ROW]...\n"
 "\n"
@@ -106,8 +107,11 @@ static const char help[] =
 "  --help\n"
 "\n"
 "Exit status: 0 done, 1 cannot run (one line says why), 2 a copy was wrong.\n";
+/* clang-format on */
 
-__attribute__((noreturn, format(printf, 2, 3)))
+static void leave(int status, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
 static void leave(int status, const char *format, ...)
 {
 	va_list args;
@@ -156,7 +160,8 @@ static void choose_nodes(void)
 	unsigned int count = read_nodes(nodes, 1024), known = 0;
 
 	if (count < 2)
-		leave(CANNOT, "this machine has one NUMA node with memory, and "
+		leave(CANNOT,
+		      "this machine has one NUMA node with memory, and "
 		      "moving pages needs two: 'make kernel-lab' makes some");
 	if ((opt.from < 0) != (opt.to < 0))
 		leave(CANNOT, "--from and --to: give both, or neither");
@@ -167,8 +172,10 @@ static void choose_nodes(void)
 	for (unsigned int i = 0; i < count; i++)
 		known += (nodes[i] == opt.from) + (nodes[i] == opt.to);
 	if (known != 2 || opt.from == opt.to)
-		leave(CANNOT, "--from=%d --to=%d: give two nodes of "
-		      "/sys/devices/system/node/has_memory", opt.from, opt.to);
+		leave(CANNOT,
+		      "--from=%d --to=%d: give two nodes of "
+		      "/sys/devices/system/node/has_memory",
+		      opt.from, opt.to);
 }
 
 static long read_long(const char *path)
@@ -188,8 +195,10 @@ static long free_gigantic(int node)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/hugepages"
-		 "/hugepages-1048576kB/free_hugepages", node);
+	snprintf(path, sizeof(path),
+		 "/sys/devices/system/node/node%d/hugepages"
+		 "/hugepages-1048576kB/free_hugepages",
+		 node);
 	return read_long(path);
 }
 
@@ -221,13 +230,17 @@ static void make_gigantic(struct row *row)
 	pool->bytes = row->count * kinds[KIND_GIGANTIC].bytes;
 	pool->start = mmap(NULL, pool->bytes, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
-			   MAP_HUGE_1GB | MAP_NORESERVE, -1, 0);
-	if (pool->start == MAP_FAILED || free_gigantic(opt.from) <
-	    (long)row->count || free_gigantic(opt.to) < (long)row->count)
-		leave(CANNOT, "%s: needs %zu free 1 GiB pages on both nodes: "
+				   MAP_HUGE_1GB | MAP_NORESERVE,
+			   -1, 0);
+	if (pool->start == MAP_FAILED ||
+	    free_gigantic(opt.from) < (long)row->count ||
+	    free_gigantic(opt.to) < (long)row->count)
+		leave(CANNOT,
+		      "%s: needs %zu free 1 GiB pages on both nodes: "
 		      "hugepagesz=1G hugepages=%d:%zu,%d:%zu on the kernel's "
-		      "command line", row->name, row->count, opt.from,
-		      row->count, opt.to, row->count);
+		      "command line",
+		      row->name, row->count, opt.from, row->count, opt.to,
+		      row->count);
 	bind_range(pool, opt.from, 0);
 	for (size_t off = 0; off < pool->bytes; off += 4096)
 		((volatile char *)pool->start)[off] = 1;
@@ -282,8 +295,10 @@ static void check_content(struct row *row)
 
 	for (size_t i = 0; i < row->pool.bytes / 8; i++)
 		if (word[i] != unique_word(i))
-			leave(WRONG_COPY, "%s: wrong content at byte %zu of "
-			      "%zu", row->name, 8 * i, row->pool.bytes);
+			leave(WRONG_COPY,
+			      "%s: wrong content at byte %zu of "
+			      "%zu",
+			      row->name, 8 * i, row->pool.bytes);
 }
 
 /* Split on the way, huge pages would be cheaper to move the next time. */
@@ -295,8 +310,10 @@ static void check_kind(struct row *row)
 		return;
 	huge = pool_huge_bytes(&row->pool);
 	if (huge != row->pool.bytes)
-		leave(CANNOT, "%s: huge pages were split on the way: %zu of "
-		      "%zu bytes are left", row->name, huge, row->pool.bytes);
+		leave(CANNOT,
+		      "%s: huge pages were split on the way: %zu of "
+		      "%zu bytes are left",
+		      row->name, huge, row->pool.bytes);
 }
 
 /* Returns what it took; pages may have stayed behind. */
@@ -329,7 +346,8 @@ static uint64_t move(struct row *row, int from, int node)
 		left = elsewhere(row, node);
 	}
 	if (left)
-		leave(CANNOT, "%s: %zu of %zu pages did not come to node %d: "
+		leave(CANNOT,
+		      "%s: %zu of %zu pages did not come to node %d: "
 		      "is it full, or something else compacting memory?",
 		      row->name, left, row->count, node);
 	check_content(row);
@@ -347,12 +365,16 @@ static void set_live(const char *step)
 	current = step;
 	fd = open(LIVE, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		leave(CANNOT, "--live=%s: %s: %s: is ctools/kmod loaded, and "
-		      "are you root?", step, LIVE, strerror(errno));
+		leave(CANNOT,
+		      "--live=%s: %s: %s: is ctools/kmod loaded, and "
+		      "are you root?",
+		      step, LIVE, strerror(errno));
 	if (write(fd, step, strlen(step)) < 0)
-		leave(CANNOT, "--live=%s: the kernel refuses: %s: off, loop, "
+		leave(CANNOT,
+		      "--live=%s: the kernel refuses: %s: off, loop, "
 		      "bulk, highpri:N or unbound:N; and is sysctl "
-		      "kernel.ftrace_enabled 1?", step, strerror(errno));
+		      "kernel.ftrace_enabled 1?",
+		      step, strerror(errno));
 	close(fd);
 }
 
@@ -365,14 +387,17 @@ static void check_live(const char *step)
 	if (!strcmp(step, "off"))
 		return;
 	file = fopen(LIVE, "r");
-	if (file && fscanf(file, "%*[^,], folios %ld, base pages %ld", &folios,
-			   &pages) != 2)
+	if (file &&
+	    fscanf(file, "%*[^,], folios %ld, base pages %ld", &folios,
+		   &pages) != 2)
 		folios = pages = 0;
 	if (file)
 		fclose(file);
 	if (folios + pages == 0)
-		leave(CANNOT, "--live=%s: this kernel's migration does not go "
-		      "through what was replaced", step);
+		leave(CANNOT,
+		      "--live=%s: this kernel's migration does not go "
+		      "through what was replaced",
+		      step);
 }
 
 /* The next move is to be the kernel's own, unless SIGKILL ends this. */
@@ -420,7 +445,7 @@ static void run(struct arm *arms, unsigned int count)
 
 	for (unsigned int i = 0; i < count; i++) {
 		order[i] = i;
-		run_arm(&arms[i], 0, 0);	/* once unmeasured */
+		run_arm(&arms[i], 0, 0); /* once unmeasured */
 	}
 	for (unsigned int round = 0; round < opt.rounds; round++) {
 		shuffle(order, count, random_of_moves, &state);
@@ -442,8 +467,8 @@ static double median(const uint64_t *values)
 
 	memcpy(sorted, values, sizeof(sorted));
 	qsort(sorted, opt.rounds, sizeof(sorted[0]), by_value);
-	return (double)(sorted[(opt.rounds - 1) / 2] +
-			sorted[opt.rounds / 2]) / 2;
+	return (double)(sorted[(opt.rounds - 1) / 2] + sorted[opt.rounds / 2]) /
+		2;
 }
 
 static void print_name(const struct arm *arm)
@@ -467,12 +492,12 @@ static void print_text(const struct arm *arms, unsigned int count)
 		print_name(arm);
 		printf("\n  %20.1f %s", there / scale, unit);
 		if (!opt.ticks)
-			printf(" %6.2f GB/s", (double)arm->row->pool.bytes /
-			       there);
+			printf(" %6.2f GB/s",
+			       (double)arm->row->pool.bytes / there);
 		printf("  %12.1f %s", back / scale, unit);
 		if (!opt.ticks)
-			printf(" %6.2f GB/s", (double)arm->row->pool.bytes /
-			       back);
+			printf(" %6.2f GB/s",
+			       (double)arm->row->pool.bytes / back);
 		putchar('\n');
 	}
 }
@@ -552,8 +577,10 @@ static void parse_row(struct row *row, const char *text)
 	row->kind = KIND_BASE;
 	while (strcmp(kinds[row->kind].name, kind))
 		if (row->kind++ == KIND_GIGANTIC)
-			leave(CANNOT, "%s: unknown kind '%s': base, huge or "
-			      "gigantic", text, kind);
+			leave(CANNOT,
+			      "%s: unknown kind '%s': base, huge or "
+			      "gigantic",
+			      text, kind);
 	row->count = count ? strtoul(count, &end, 10) : 0;
 	if (!row->count || row->count > 1 << 20 || *end || *count < '0' ||
 	    *count > '9')
@@ -632,23 +659,30 @@ static void parse_options(int argc, char **argv)
 			if (!opt.rounds)
 				leave(CANNOT, "--rounds=0: nothing to measure");
 			break;
-		case 'l': opt.live = optarg; break;
-		case 'k': opt.ticks = 1; break;
-		case 'j': opt.json = 1; break;
-		case 'L': opt.list = 1; break;
+		case 'l':
+			opt.live = optarg;
+			break;
+		case 'k':
+			opt.ticks = 1;
+			break;
+		case 'j':
+			opt.json = 1;
+			break;
+		case 'L':
+			opt.list = 1;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			exit(fflush(stdout) ? CANNOT : 0);
 		default:
-			exit(CANNOT);	/* getopt has said why */
+			exit(CANNOT); /* getopt has said why */
 		}
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const usual[] = {
-		"base:1", "base:512", "huge:1", "huge:16", "gigantic:1"
-	};
+	static const char *const usual[] = { "base:1", "base:512", "huge:1",
+					     "huge:16", "gigantic:1" };
 	static struct row rows[MOST_ARMS];
 	static struct arm arms[MOST_ARMS];
 	unsigned int count = 0;
@@ -667,8 +701,9 @@ int main(int argc, char **argv)
 	}
 	if (!count)
 		for (int i = 0; i < 5; i++)
-			if (i < 4 || (free_gigantic(opt.from) > 0 &&
-				      free_gigantic(opt.to) > 0))
+			if (i < 4 ||
+			    (free_gigantic(opt.from) > 0 &&
+			     free_gigantic(opt.to) > 0))
 				parse_row(&rows[count++], usual[i]);
 	for (unsigned int i = 0; i < count; i++)
 		make_pages(&rows[i]);

@@ -31,8 +31,8 @@ double median_ns(const uint64_t *samples, size_t count)
 		abort();
 	memcpy(sorted, samples, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(sorted[0]), by_value);
-	middle = ((double)sorted[(count - 1) / 2] +
-		  (double)sorted[count / 2]) / 2;
+	middle = ((double)sorted[(count - 1) / 2] + (double)sorted[count / 2]) /
+		2;
 	free(sorted);
 	return middle;
 }

@@ -16,6 +16,7 @@
 #include "pagecopy.h"
 #include "words.h"
 
+/* clang-format off */
 static const char usage[] =
 "Usage: pagecopy [OPTION]... [VARIANT]...\n"
 "\n"
@@ -46,10 +47,12 @@ static const char examples[] =
 "           parallel:bulk:movsq:model=2017\n"
 "\n"
 "Exit status: 0 done, 1 cannot run (one line says why), 2 a copy was wrong.\n";
+/* clang-format on */
 
 /* What kind of value an option has. */
 enum kind { NONE, NUMBER, SIZE, WORD, VICTIM, CHASE, TEXT };
 
+/* clang-format off */
 enum id {
 	OPT_LIST, OPT_EXPLAIN, OPT_VERIFY, OPT_JSON, OPT_SAMPLES, OPT_HELP,
 	OPT_VERSION, OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE,
@@ -58,13 +61,17 @@ enum id {
 	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY,
 	OPTIONS
 };
+/* clang-format on */
 
 static const char *const state_words[] = { "cold", "warm", NULL };
 static const char *const backing_words[] = { "huge", "auto", "base", NULL };
 static const enum backing backings[] = {
-	BACKING_HUGE, BACKING_AUTO, BACKING_BASE
+	BACKING_HUGE,
+	BACKING_AUTO,
+	BACKING_BASE,
 };
 
+/* clang-format off */
 /* Parses, is handed to getopt and prints its part of --help. */
 static const struct entry {
 	const char *name;
@@ -184,6 +191,7 @@ static const struct entry {
 		.help = "counters in uJ, read around each window"
 	},
 };
+/* clang-format on */
 
 static const char *const *words_of(const struct entry *e)
 {
@@ -330,6 +338,7 @@ static void set_option(struct options *o, enum id id, unsigned long number,
 	struct cell *c = &o->cell;
 	unsigned int count = (unsigned int)number;
 
+	/* clang-format off */
 	switch (id) {
 	case OPT_LIST: o->list = 1; break;
 	case OPT_EXPLAIN: o->explain = 1; break;
@@ -364,6 +373,7 @@ static void set_option(struct options *o, enum id id, unsigned long number,
 	case OPT_ENERGY: c->energy = text; break;
 	case OPTIONS: break;
 	}
+	/* clang-format on */
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -377,7 +387,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 	}
 	while ((option = getopt_long(argc, argv, "", table, &index)) != -1) {
 		if (option == '?')
-			exit(CANNOT);	/* getopt has said why */
+			exit(CANNOT); /* getopt has said why */
 		set_option(o, (enum id)index,
 			   read_value(&entries[index], optarg), optarg);
 	}
@@ -446,9 +456,14 @@ static void do_as_told(struct bench *b, const struct options *o)
 int main(int argc, char **argv)
 {
 	static struct options o = {
-		.cell = { .base = 4096, .folio = 2 << 20, .rounds = 64,
-			  .seed = 1, .src_node = -1, .dst_node = -1,
-			  .window_ms = 30, .rate = 500 },
+		.cell = { .base = 4096,
+			  .folio = 2 << 20,
+			  .rounds = 64,
+			  .seed = 1,
+			  .src_node = -1,
+			  .dst_node = -1,
+			  .window_ms = 30,
+			  .rate = 500 },
 		.processes = 20,
 	};
 	struct bench b = {};

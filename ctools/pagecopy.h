@@ -4,13 +4,13 @@
 
 #include "bench.h"
 
-#define VERSION		"1.0"
+#define VERSION "1.0"
 
 /* Exit codes; --help lists them. */
-#define CANNOT		1
-#define WRONG_COPY	2
+#define CANNOT	   1
+#define WRONG_COPY 2
 
-#define MOST_CPUS	1024
+#define MOST_CPUS  1024
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_VERIFY };
 
@@ -20,15 +20,15 @@ struct options {
 	enum output output;
 	int list, explain;
 	int assumes_cpus;
-	unsigned int assumed_cpus;	/* only where assumes_cpus */
-	const char *samples;	/* file for what JSON tells, beside the text */
+	unsigned int assumed_cpus; /* only where assumes_cpus */
+	const char *samples; /* file for what JSON tells, beside the text */
 	unsigned int processes;
 	int cpus[MOST_CPUS];
 };
 
 /* One line on stderr, and CANNOT. */
-__attribute__((noreturn, format(printf, 1, 2)))
-void die(const char *format, ...);
+void die(const char *format, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
 /* Output that did not arrive is not output: a full disk is an error. */
 void finish_output(void);
 

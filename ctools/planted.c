@@ -55,21 +55,26 @@ const struct primitive planted_primitives[] = {
 		.name = "planted-truncated",
 		.desc = "planted: leaves the last word out",
 		.copy = copy_truncated,
-	}, {
+	},
+	{
 		.name = "planted-overrun",
 		.desc = "planted: writes past the end",
 		.copy = copy_overrun,
-	}, {
+	},
+	{
 		.name = "planted-slower",
 		.desc = "planted: 3 % slower than memcpy",
 		.copy = copy_slower,
-	}, {
+	},
+	{
 		.name = "planted-starving",
 		.desc = "planted: keeps its CPU for 2 ms",
 		.copy = copy_starving,
-	}, {
+	},
+	{
 		.name = "planted-dozing",
 		.desc = "planted: sleeps 5 ms before it copies",
 		.copy = copy_dozing,
-	}, {}
+	},
+	{}
 };

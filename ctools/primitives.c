@@ -50,33 +50,44 @@ const struct primitive generic_primitives[] = {
 		.desc = "the C library's memcpy()",
 		.copy = copy_memcpy,
 		.roles = ROLE(LIBC),
-	}, {
+	},
+	{
 		.name = "word8",
 		.desc = "one 8-byte load and store at a time: copy_mc_fragile()",
 		.copy = copy_word8,
 		.roles = ROLE(CAREFUL),
-	}, {
+	},
+	{
 		.name = "byte",
 		.desc = "one byte at a time: the floor",
 		.copy = copy_byte,
 		.roles = ROLE(FLOOR),
-	}, {
+	},
+	{
 		.name = "empty",
 		.desc = "copies nothing: the cost of the bench itself",
 		.copy = copy_empty,
 		.roles = ROLE(NOTHING),
-	}, {}
+	},
+	{}
 };
 
 const char *const role_words[] = {
-	[ROLE_OWN_THEN] = "own-then", [ROLE_OWN_NOW] = "own-now",
-	[ROLE_LIBC] = "libc", [ROLE_FALLBACK] = "fallback",
-	[ROLE_CAREFUL] = "careful", [ROLE_FLOOR] = "floor",
-	[ROLE_STREAMING] = "streaming", [ROLE_NOTHING] = "nothing", NULL
+	[ROLE_OWN_THEN] = "own-then",
+	[ROLE_OWN_NOW] = "own-now",
+	[ROLE_LIBC] = "libc",
+	[ROLE_FALLBACK] = "fallback",
+	[ROLE_CAREFUL] = "careful",
+	[ROLE_FLOOR] = "floor",
+	[ROLE_STREAMING] = "streaming",
+	[ROLE_NOTHING] = "nothing",
+	NULL,
 };
 
 static const struct primitive *const tables[] = {
-	generic_primitives, x86_primitives, arm64_primitives,
+	generic_primitives,
+	x86_primitives,
+	arm64_primitives,
 #ifdef PLANTED
 	planted_primitives,
 #endif

@@ -8,40 +8,40 @@
  * Every length a primitive is given is a multiple of this, and every address
  * aligned to it: page copies are, and parallel copies are split on it.
  */
-#define COPY_ALIGN	64
+#define COPY_ALIGN 64
 
 typedef void copy_fn(void *dst, const void *src, size_t len);
 
 /* What a copy routine stands for, so that nobody has to go by its name. */
 enum role {
-	ROLE_OWN_THEN,		/* the kernel's copy_page() as of 2017 */
-	ROLE_OWN_NOW,		/* of migration now, machine-check safe */
+	ROLE_OWN_THEN, /* the kernel's copy_page() as of 2017 */
+	ROLE_OWN_NOW,  /* of migration now, machine-check safe */
 	ROLE_LIBC,
-	ROLE_FALLBACK,		/* the kernel's, on CPUs with slow strings */
-	ROLE_CAREFUL,		/* of copy_mc, byte-exact about faults */
-	ROLE_FLOOR,		/* nothing is slower */
-	ROLE_STREAMING,		/* stands for all non-temporal stores */
+	ROLE_FALLBACK,	/* the kernel's, on CPUs with slow strings */
+	ROLE_CAREFUL,	/* of copy_mc, byte-exact about faults */
+	ROLE_FLOOR,	/* nothing is slower */
+	ROLE_STREAMING, /* stands for all non-temporal stores */
 	ROLE_NOTHING,
 };
-#define ROLE(name)	(1u << ROLE_ ## name)
+#define ROLE(name) (1u << ROLE_##name)
 
-extern const char *const role_words[];	/* ends with NULL */
+extern const char *const role_words[]; /* ends with NULL */
 
 struct primitive {
 	const char *name;
 	const char *desc;
-	copy_fn *copy;			/* NULL: not built for this machine */
-	unsigned int roles;		/* ROLE() of each */
-	int fpu;			/* a kernel must save FPU state for it */
-	const char *needs;		/* what it needs, for the reader */
-	int (*runs_here)(void);		/* NULL: wherever it is built */
+	copy_fn *copy;		/* NULL: not built for this machine */
+	unsigned int roles;	/* ROLE() of each */
+	int fpu;		/* a kernel must save FPU state for it */
+	const char *needs;	/* what it needs, for the reader */
+	int (*runs_here)(void); /* NULL: wherever it is built */
 };
 
 /* Terminated by an entry without a name; "memcpy" comes first. */
 extern const struct primitive generic_primitives[];
 extern const struct primitive x86_primitives[];
 extern const struct primitive arm64_primitives[];
-extern const struct primitive planted_primitives[];	/* -DPLANTED only */
+extern const struct primitive planted_primitives[]; /* -DPLANTED only */
 
 /* The nth primitive over all tables, NULL past the last one. */
 const struct primitive *primitive_nth(unsigned int n);

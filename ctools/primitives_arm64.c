@@ -8,6 +8,7 @@
 #ifdef __aarch64__
 #define ARM64(fn) .copy = fn
 
+/* clang-format off */
 #define DEFINE_PAIR_COPY(name, store)					\
 static void name(void *dst, const void *src, size_t len)		\
 {									\
@@ -30,6 +31,7 @@ static void name(void *dst, const void *src, size_t len)		\
 			  "x9", "memory");				\
 	}								\
 }
+/* clang-format on */
 
 DEFINE_PAIR_COPY(copy_ldp_stnp, "stnp")
 DEFINE_PAIR_COPY(copy_ldp_stp, "stp")
@@ -44,10 +46,12 @@ const struct primitive arm64_primitives[] = {
 		.needs = "an arm64 CPU",
 		.roles = ROLE(OWN_THEN) | ROLE(STREAMING),
 		ARM64(copy_ldp_stnp),
-	}, {
+	},
+	{
 		.name = "ldp-stp",
 		.desc = "ldp/stp with prefetch: cached stores",
 		.needs = "an arm64 CPU",
 		ARM64(copy_ldp_stp),
-	}, {}
+	},
+	{}
 };

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define X86(fn) .copy = fn
+#define AVX2	__attribute__((target("avx2")))
+#define AVX512	__attribute__((target("avx512f")))
 
 /* copy_page() on a CPU with REP_GOOD. */
 static void copy_movsq(void *dst, const void *src, size_t len)
@@ -18,14 +20,18 @@ static void copy_movsq(void *dst, const void *src, size_t len)
 	size_t words = len / 8;
 
 	__asm__ volatile("rep movsq"
-			 : "+D" (dst), "+S" (src), "+c" (words) : : "memory");
+			 : "+D"(dst), "+S"(src), "+c"(words)
+			 :
+			 : "memory");
 }
 
 /* memcpy() with FSRM, copy_mc_enhanced_fast_string() with ERMS. */
 static void copy_movsb(void *dst, const void *src, size_t len)
 {
 	__asm__ volatile("rep movsb"
-			 : "+D" (dst), "+S" (src), "+c" (len) : : "memory");
+			 : "+D"(dst), "+S"(src), "+c"(len)
+			 :
+			 : "memory");
 }
 
 /* memcpy_orig(): four 8-byte registers loaded, then stored, per turn. */
@@ -43,9 +49,8 @@ static void copy_unrolled(void *dst, const void *src, size_t len)
 			"movq %[b],  8(%[t], %[o])\n\t"
 			"movq %[c], 16(%[t], %[o])\n\t"
 			"movq %[d], 24(%[t], %[o])"
-			: [a] "=&r" (a), [b] "=&r" (b),
-			  [c] "=&r" (c), [d] "=&r" (d)
-			: [s] "r" (src), [t] "r" (dst), [o] "r" (off)
+			: [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+			: [s] "r"(src), [t] "r"(dst), [o] "r"(off)
 			: "memory");
 }
 
@@ -71,9 +76,9 @@ static inline void copy_line_regs(char *dst, const char *src)
 		"movq %[f], 40(%[t])\n\t"
 		"movq %[g], 48(%[t])\n\t"
 		"movq %[h], 56(%[t])"
-		: [a] "=&r" (a), [b] "=&r" (b), [c] "=&r" (c), [d] "=&r" (d),
-		  [e] "=&r" (e), [f] "=&r" (f), [g] "=&r" (g), [h] "=&r" (h)
-		: [s] "r" (src), [t] "r" (dst)
+		: [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),
+		  [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h)
+		: [s] "r"(src), [t] "r"(dst)
 		: "memory");
 }
 
@@ -111,8 +116,7 @@ static void copy_nt_sse2(void *dst, const void *src, size_t len)
 	_mm_sfence();
 }
 
-__attribute__((target("avx2")))
-static void copy_nt_avx2(void *dst, const void *src, size_t len)
+static AVX2 void copy_nt_avx2(void *dst, const void *src, size_t len)
 {
 	const __m256i *from = src;
 	__m256i *to = dst;
@@ -127,8 +131,7 @@ static void copy_nt_avx2(void *dst, const void *src, size_t len)
 	_mm_sfence();
 }
 
-__attribute__((target("avx512f")))
-static void copy_nt_avx512(void *dst, const void *src, size_t len)
+static AVX512 void copy_nt_avx512(void *dst, const void *src, size_t len)
 {
 	const __m512i *from = src;
 	__m512i *to = dst;
@@ -138,8 +141,7 @@ static void copy_nt_avx512(void *dst, const void *src, size_t len)
 	_mm_sfence();
 }
 
-__attribute__((target("avx2")))
-static inline void stream_line(char *to, const char *from)
+static inline AVX2 void stream_line(char *to, const char *from)
 {
 	__m256i a = _mm256_load_si256((const __m256i *)from);
 	__m256i b = _mm256_load_si256((const __m256i *)(from + 32));
@@ -152,8 +154,7 @@ static inline void stream_line(char *to, const char *from)
  * Four 4 KiB pages abreast: four DRAM pages and four prefetch streams are
  * open at once, where a single stream leaves the memory waiting.
  */
-__attribute__((target("avx2")))
-static void copy_nt_4pages(void *dst, const void *src, size_t len)
+static AVX2 void copy_nt_4pages(void *dst, const void *src, size_t len)
 {
 	const size_t page = 4096, block = 4 * page, ahead = 8 * 64;
 	const char *from = src;
@@ -162,7 +163,8 @@ static void copy_nt_4pages(void *dst, const void *src, size_t len)
 
 	for (; off + block <= len; off += block)
 		for (size_t line = 0; line < page; line += 64)
-			for (size_t at = off + line; at < off + block; at += page) {
+			for (size_t at = off + line; at < off + block;
+			     at += page) {
 				_mm_prefetch(from + at + ahead, _MM_HINT_T0);
 				stream_line(to + at, from + at);
 			}
@@ -171,8 +173,7 @@ static void copy_nt_4pages(void *dst, const void *src, size_t len)
 	_mm_sfence();
 }
 
-__attribute__((target("avx2")))
-static void copy_avx2(void *dst, const void *src, size_t len)
+static AVX2 void copy_avx2(void *dst, const void *src, size_t len)
 {
 	const __m256i *from = src;
 	__m256i *to = dst;
@@ -186,8 +187,7 @@ static void copy_avx2(void *dst, const void *src, size_t len)
 	}
 }
 
-__attribute__((target("avx512f")))
-static void copy_avx512(void *dst, const void *src, size_t len)
+static AVX512 void copy_avx512(void *dst, const void *src, size_t len)
 {
 	const __m512i *from = src;
 	__m512i *to = dst;
@@ -206,8 +206,8 @@ static int has_avx512(void)
 	return __builtin_cpu_supports("avx512f");
 }
 #else
-#define X86(fn) .copy = NULL
-#define has_avx2 NULL
+#define X86(fn)	   .copy = NULL
+#define has_avx2   NULL
 #define has_avx512 NULL
 #endif
 
@@ -218,44 +218,51 @@ const struct primitive x86_primitives[] = {
 		.needs = "an x86-64 CPU",
 		.roles = ROLE(OWN_THEN),
 		X86(copy_movsq),
-	}, {
+	},
+	{
 		.name = "movsb",
 		.desc = "rep movsb: memcpy() with FSRM, copy_mc with ERMS",
 		.needs = "an x86-64 CPU",
 		.roles = ROLE(OWN_NOW),
 		X86(copy_movsb),
-	}, {
+	},
+	{
 		.name = "unrolled",
 		.desc = "4 x 8-byte loop: memcpy_orig()",
 		.needs = "an x86-64 CPU",
 		.roles = ROLE(FALLBACK),
 		X86(copy_unrolled),
-	}, {
+	},
+	{
 		.name = "regs64",
 		.desc = "64-byte register loop with prefetch: copy_page_regs()",
 		.needs = "an x86-64 CPU",
 		X86(copy_regs64),
-	}, {
+	},
+	{
 		.name = "avx2",
 		.desc = "32-byte cached loads and stores",
 		.needs = "a CPU with AVX2",
 		.runs_here = has_avx2,
 		.fpu = 1,
 		X86(copy_avx2),
-	}, {
+	},
+	{
 		.name = "avx512",
 		.desc = "64-byte cached loads and stores",
 		.needs = "a CPU with AVX-512F",
 		.runs_here = has_avx512,
 		.fpu = 1,
 		X86(copy_avx512),
-	}, {
+	},
+	{
 		.name = "nt-sse2",
 		.desc = "16-byte non-temporal stores",
 		.needs = "an x86-64 CPU",
 		.fpu = 1,
 		X86(copy_nt_sse2),
-	}, {
+	},
+	{
 		.name = "nt-avx2",
 		.desc = "32-byte non-temporal stores",
 		.needs = "a CPU with AVX2",
@@ -263,19 +270,22 @@ const struct primitive x86_primitives[] = {
 		.roles = ROLE(STREAMING),
 		.fpu = 1,
 		X86(copy_nt_avx2),
-	}, {
+	},
+	{
 		.name = "nt-avx512",
 		.desc = "64-byte non-temporal stores",
 		.needs = "a CPU with AVX-512F",
 		.runs_here = has_avx512,
 		.fpu = 1,
 		X86(copy_nt_avx512),
-	}, {
+	},
+	{
 		.name = "nt-4pages",
 		.desc = "non-temporal stores, four pages abreast, prefetched",
 		.needs = "a CPU with AVX2",
 		.runs_here = has_avx2,
 		.fpu = 1,
 		X86(copy_nt_4pages),
-	}, {}
+	},
+	{}
 };

@@ -6,20 +6,20 @@
 #include "probe.h"
 
 /* The table, in the order they are asked: probes/ has NAME_probe for each. */
-#define PROBES(_)	\
-	_(window)	\
-	_(recovery)	\
-	_(scan)		\
-	_(crowd)	\
+#define PROBES(_)   \
+	_(window)   \
+	_(recovery) \
+	_(scan)     \
+	_(crowd)    \
 	_(copy)
 
-#define DECLARED(name)	extern const struct probe name ## _probe;
-#define ENTRY(name)	&name ## _probe,
+#define DECLARED(name) extern const struct probe name##_probe;
+#define ENTRY(name)    &name##_probe,
 
 PROBES(DECLARED)
 
 static const struct probe *const probes[] = { PROBES(ENTRY) };
-#define COUNT	(sizeof(probes) / sizeof(probes[0]))
+#define COUNT (sizeof(probes) / sizeof(probes[0]))
 
 const struct probe *probe_of_a_copy(void)
 {
@@ -108,7 +108,8 @@ struct span next_span(struct bench *b, const struct variant *v)
 struct workers *team_workers(struct bench *b, const struct variant *v)
 {
 	return v->strategy == STRATEGY_PARALLEL ?
-		b->workers[v->team.priority][v->team.unbound] : NULL;
+		b->workers[v->team.priority][v->team.unbound] :
+		NULL;
 }
 
 void add_value(struct arm *arm, enum channel channel, uint64_t ns)
@@ -120,7 +121,7 @@ void add_value(struct arm *arm, enum channel channel, uint64_t ns)
 		uint64_t *grown = realloc(values->at, room * sizeof(*grown));
 
 		if (!grown)
-			abort();	/* a few kilobytes */
+			abort(); /* a few kilobytes */
 		values->at = grown;
 		values->room = room;
 	}
@@ -161,11 +162,11 @@ struct workers *begin_sample(struct bench *b, const struct variant *v,
 void end_sample(const struct variant *v, struct workers *w,
 		struct sample *sample)
 {
-	sample->caller_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) -
-				sample->caller_cpu_ns;
+	sample->caller_cpu_ns =
+		clock_ns(CLOCK_THREAD_CPUTIME_ID) - sample->caller_cpu_ns;
 	if (w) {
 		workers_rest(w, &v->team);
-		sample->worker_cpu_ns = workers_cpu_ns(w) -
-					sample->worker_cpu_ns;
+		sample->worker_cpu_ns =
+			workers_cpu_ns(w) - sample->worker_cpu_ns;
 	}
 }

@@ -21,12 +21,11 @@ struct probe {
 	unsigned int (*workers)(const struct cell *c, const struct variant *v);
 	/* What a sample is the time of, in bytes; of a scan, in looks. */
 	size_t (*amount)(const struct cell *cell, const struct variant *v);
-	int times_copies;	/* or somebody else's work */
-	const char *heading;	/* of the text */
+	int times_copies;    /* or somebody else's work */
+	const char *heading; /* of the text */
 };
 
-const struct probe *probe_for(const struct cell *cell,
-			      const struct variant *v);
+const struct probe *probe_for(const struct cell *cell, const struct variant *v);
 /* The one that asks for nothing: a copy by one migrator. */
 const struct probe *probe_of_a_copy(void);
 const char *probes_open(struct bench *b);

@@ -76,7 +76,7 @@ static void read_fully(int fd, void *buffer, size_t bytes)
 		ssize_t n = read(fd, (char *)buffer + got, bytes - got);
 
 		if (n <= 0)
-			break;	/* its exit status says why */
+			break; /* its exit status says why */
 		got += (size_t)n;
 	}
 }
@@ -110,8 +110,10 @@ static void measure_in_child(struct bench *b, const struct options *o,
 	waitpid(child, &status, 0);
 	if (WIFSIGNALED(status))
 		die("a measuring process was killed by signal %d%s",
-		    WTERMSIG(status), WTERMSIG(status) == 9 ?
-		    ": out of memory? take fewer --pairs" : "");
+		    WTERMSIG(status),
+		    WTERMSIG(status) == 9 ?
+			    ": out of memory? take fewer --pairs" :
+			    "");
 	if (WEXITSTATUS(status))
 		exit(WEXITSTATUS(status));
 }

@@ -88,11 +88,15 @@ static size_t padata_chunk(const struct variant *v)
 
 static size_t chunk_of(const struct variant *v)
 {
-	size_t chunk = v->chunk_from == CHUNK_NONE ? 0 :
-		       v->chunk_from == CHUNK_FOURTH ? padata_chunk(v) :
-						       v->chunk;
-
-	return chunk > v->bytes ? v->bytes : chunk;
+	switch (v->chunk_from) {
+	case CHUNK_ASKED:
+		return v->chunk > v->bytes ? v->bytes : v->chunk;
+	case CHUNK_FOURTH:
+		return padata_chunk(v);
+	case CHUNK_NONE:
+		break;
+	}
+	return 0;
 }
 
 static const char *check_sizes(const struct variant *v, size_t folio)
@@ -124,11 +128,9 @@ static const char *check_together(const struct variant *v)
 {
 	const struct team *team = &v->team;
 
-	if (v->strategy == STRATEGY_PARALLEL &&
-	    v->observe == OBSERVE_STRETCH)
+	if (v->strategy == STRATEGY_PARALLEL && v->observe == OBSERVE_STRETCH)
 		return "observe=stretch is for serial copies";
-	if (v->strategy != STRATEGY_PARALLEL &&
-	    v->observe == OBSERVE_PHASES)
+	if (v->strategy != STRATEGY_PARALLEL && v->observe == OBSERVE_PHASES)
 		return "observe=phases is for parallel copies";
 	if (v->delay_ns > 0 && v->map != MAP_DELAY)
 		return "give map= or delay=, not both";
@@ -141,9 +143,9 @@ static const char *check_together(const struct variant *v)
 	if (team->caller == CALLER_RECLAIMS && team->dispatch != DISPATCH_WAKE)
 		return "caller=reclaims needs dispatch=wake: only what is "
 		       "queued can be taken back";
-	if (v->migrators > 1 && (team->dispatch == DISPATCH_SPIN ||
-				 v->observe != OBSERVE_COPY ||
-				 v->pick == PICK_IDLE))
+	if (v->migrators > 1 &&
+	    (team->dispatch == DISPATCH_SPIN || v->observe != OBSERVE_COPY ||
+	     v->pick == PICK_IDLE))
 		return "migrators= are for woken or spawned workers, "
 		       "observe=copy and pick=any";
 	if (v->defects & DEFECT_TAIL &&

@@ -8,7 +8,7 @@
 #include "ring.h"
 #include "victims.h"
 
-#define LINE	64
+#define LINE 64
 
 struct ring {
 	struct pool pool;

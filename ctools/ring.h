@@ -7,7 +7,7 @@
 /* A ring of pointers, one to a cache line, in random order. */
 struct ring;
 
-struct ring *ring_create(size_t bytes);		/* NULL: no memory */
+struct ring *ring_create(size_t bytes); /* NULL: no memory */
 void ring_destroy(struct ring *ring);
 void ring_walk(struct ring *ring, size_t steps);
 size_t ring_lines(const struct ring *ring);

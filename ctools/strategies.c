@@ -52,7 +52,7 @@ struct job {
 	struct variant v;
 	struct span span;
 	unsigned int threads;
-	_Atomic size_t next;	/* of the chunks */
+	_Atomic size_t next; /* of the chunks */
 	_Atomic unsigned int *stale;
 	const unsigned int *chosen;
 };
@@ -135,8 +135,8 @@ static void copy_part(void *arg, unsigned int nth)
 	} else {
 		size_t end = part_start(span->folios, threads, nth + 1);
 
-		for (size_t i = part_start(span->folios, threads, nth);
-		     i < end; i++)
+		for (size_t i = part_start(span->folios, threads, nth); i < end;
+		     i++)
 			copy_folio(&job->v, span, (unsigned int)i);
 	}
 }
@@ -168,7 +168,8 @@ static void copy_parallel(const struct variant *v, struct workers *w,
 	_Atomic unsigned int stale = 0;
 	struct team team = v->team;
 	struct job job = { .v = *v, .span = *span, .threads = team.threads };
-	struct call call = { .fn = copy_part, .job = &job,
+	struct call call = { .fn = copy_part,
+			     .job = &job,
 			     .job_bytes = sizeof(job),
 			     .first = v->model_2017 ? 0 : nth };
 
@@ -183,8 +184,9 @@ static void copy_parallel(const struct variant *v, struct workers *w,
 	if (call.parts == 1 && team.caller != CALLER_WAITS)
 		copy_part(&job, 0);
 	else
-		workers_run(w, &team, &call, v->observe == OBSERVE_PHASES ?
-			    &seen->timeline : NULL);
+		workers_run(w, &team, &call,
+			    v->observe == OBSERVE_PHASES ? &seen->timeline :
+							   NULL);
 	seen->stale = stale;
 }
 
@@ -192,8 +194,8 @@ void copy_span(const struct variant *v, struct workers *w, unsigned int nth,
 	       const struct span *span, struct observed *seen)
 {
 	if (v->observe == OBSERVE_STRETCH)
-		seen->longest_ns = longest_call(v, span->dst, span->src,
-						span->folio);
+		seen->longest_ns =
+			longest_call(v, span->dst, span->src, span->folio);
 	else if (v->strategy == STRATEGY_PARALLEL)
 		copy_parallel(v, w, nth, span, seen);
 	else

@@ -18,9 +18,9 @@ struct span {
 
 /* What one copy tells beside its time. */
 struct observed {
-	uint64_t longest_ns;	/* OBSERVE_STRETCH */
-	struct timeline timeline;	/* OBSERVE_PHASES */
-	unsigned int scanned, found_idle, stale;	/* pick=idle */
+	uint64_t longest_ns;			 /* OBSERVE_STRETCH */
+	struct timeline timeline;		 /* OBSERVE_PHASES */
+	unsigned int scanned, found_idle, stale; /* pick=idle */
 };
 
 /* nth: which of the migrators this is. */

@@ -10,14 +10,14 @@
 
 /* What a process tells about an arm when text is wanted. */
 struct summary {
-	double log_speedup;	/* median over rounds of ln(first / this) */
+	double log_speedup; /* median over rounds of ln(first / this) */
 	double median_ns;
-	double copy_ns;		/* median beside a victim, else 0 */
+	double copy_ns; /* median beside a victim, else 0 */
 };
 
 struct report {
 	double overhead_ns;
-	double huge_share;	/* of the buffers' bytes */
+	double huge_share; /* of the buffers' bytes */
 	struct summary arm[];
 };
 
@@ -32,7 +32,7 @@ static struct summary summarise(const struct bench *b, const struct arm *arm)
 	/* Per byte: a variant may copy more at a time. */
 	for (unsigned int r = 0; r < rounds; r++)
 		logs[r] = log((double)first->ns[r] / (double)arm->ns[r]) +
-			  log(amount / of_first);
+			log(amount / of_first);
 	qsort(logs, rounds, sizeof(logs[0]), by_double);
 	return (struct summary){
 		.log_speedup = (logs[(rounds - 1) / 2] + logs[rounds / 2]) / 2,
@@ -45,8 +45,7 @@ static struct summary summarise(const struct bench *b, const struct arm *arm)
 void fill_report(struct report *report, struct bench *b)
 {
 	report->overhead_ns = bench_overhead_ns(b);
-	report->huge_share =
-		(double)(b->src.huge_bytes + b->dst.huge_bytes) /
+	report->huge_share = (double)(b->src.huge_bytes + b->dst.huge_bytes) /
 		(double)(b->src.bytes + b->dst.bytes);
 	for (unsigned int i = 0; i < b->count; i++)
 		report->arm[i] = summarise(b, &b->arms[i]);
@@ -60,9 +59,9 @@ static double t_quantile(double df)
 	if (df < 2)
 		return 12.706;
 	return z + (z3 + z) / (4 * df) +
-	       (5 * z5 + 16 * z3 + 3 * z) / (96 * df * df) +
-	       (3 * z5 * z * z + 19 * z5 + 17 * z3 - 15 * z) /
-	       (384 * df * df * df);
+		(5 * z5 + 16 * z3 + 3 * z) / (96 * df * df) +
+		(3 * z5 * z * z + 19 * z5 + 17 * z3 - 15 * z) /
+		(384 * df * df * df);
 }
 
 size_t report_bytes(unsigned int arms)
@@ -84,7 +83,7 @@ static double half_width(double variance, double count, double least_df)
 	 * another run like this one, not just the mean of many.
 	 */
 	return t_quantile(fmax(count - 1, least_df)) *
-	       sqrt(2 * variance / count);
+		sqrt(2 * variance / count);
 }
 
 static double mean_of(const double *values, unsigned int count)
@@ -115,7 +114,7 @@ static double correlated_half_width(const double *values, unsigned int count)
 	if (total <= 0)
 		return 0;
 	neighbours /= total;
-	neighbours += (1 + 3 * neighbours) / count;	/* Kendall 1954 */
+	neighbours += (1 + 3 * neighbours) / count; /* Kendall 1954 */
 	neighbours = fmin(fmax(neighbours, 0), 0.9);
 	inflation = (1 + neighbours) / (1 - neighbours);
 	return half_width(total / (count - fmin(inflation, count / 2.0)),
@@ -172,7 +171,7 @@ static void print_line(const struct bench *b, const char *reports,
 
 	printf("%s\n  %11.*f us", v->name, v->strategy == STRATEGY_SCAN ? 3 : 1,
 	       middle / 1e3 /
-	       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
+		       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
 	if (probe->times_copies && v->observe != OBSERVE_STRETCH)
 		printf("  %7.2f GB/s",
 		       (double)probe->amount(&b->cell, v) / middle);
@@ -192,15 +191,17 @@ static double fastest_ns(const char *reports, const struct bench *b,
 {
 	double fastest = INFINITY;
 
-	for (unsigned int p = 0; p < processes; p++)
+	for (unsigned int p = 0; p < processes; p++) {
+		const struct report *r = nth_report(reports, b->count, p);
+
 		for (unsigned int i = 0; i < b->count; i++)
-			fastest = fmin(fastest, nth_report(reports, b->count,
-							   p)->arm[i].median_ns);
+			fastest = fmin(fastest, r->arm[i].median_ns);
+	}
 	return fastest;
 }
 
 void print_text(const struct bench *b, const char *reports,
-		       unsigned int processes)
+		unsigned int processes)
 {
 	const struct cell *c = &b->cell;
 	double huge = 1, overhead = 0, fastest;
@@ -212,15 +213,17 @@ void print_text(const struct bench *b, const char *reports,
 		overhead = fmax(overhead, r->overhead_ns);
 	}
 	printf("pagecopy " VERSION ": %zu KiB folios of %zu KiB pages, "
-	       "source %s, destination %s\n", c->folio >> 10, c->base >> 10,
-	       state_word(c->src_warm), state_word(c->dst_warm));
+	       "source %s, destination %s\n",
+	       c->folio >> 10, c->base >> 10, state_word(c->src_warm),
+	       state_word(c->dst_warm));
 	printf("%u processes x %u rounds, interleaved; huge pages behind "
-	       "%.0f %% of the buffers\n", processes, c->rounds,
-	       floor(huge * 100));
+	       "%.0f %% of the buffers\n",
+	       processes, c->rounds, floor(huge * 100));
 	puts(b->arms[0].probe->heading);
 	for (unsigned int i = 0; i < b->count; i++)
 		print_line(b, reports, processes, i);
 	fastest = fastest_ns(reports, b, processes);
 	printf("\nA copy of nothing takes %.3f us here: %.3f %% of the fastest "
-	       "above.\n", overhead / 1e3, 100 * overhead / fastest);
+	       "above.\n",
+	       overhead / 1e3, 100 * overhead / fastest);
 }

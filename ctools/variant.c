@@ -30,8 +30,7 @@ size_t parse_size(const char *text)
 	return (size_t)value << shift;
 }
 
-static int parse_count(const char *text, unsigned int most,
-		       unsigned int *count)
+static int parse_count(const char *text, unsigned int most, unsigned int *count)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
@@ -148,23 +147,25 @@ static const char *read_value(const struct variant_option *o, const char *text,
 		value->word = (unsigned int)word;
 		if (word < 0 && o->words == map_words)
 			return complain("unknown map cost '%s': --list names "
-					"them", text);
+					"them",
+					text);
 		return word < 0 ? complain_unknown(o->key, text, o->words) :
 				  NULL;
 	case VALUE_SIZE:
 		value->size = parse_size(text);
-		return value->size ? NULL :
+		return value->size ?
+			NULL :
 			complain("%s=%s: not a size", o->key, text);
 	case VALUE_COUNT:
 		return parse_count(text, o->most, &value->count) ?
-			complain("%s=%s: give 1 to %u", o->key, text,
-				 o->most) : NULL;
+			complain("%s=%s: give 1 to %u", o->key, text, o->most) :
+			NULL;
 	case VALUE_NS:
 		value->ns = strtod(text, &end);
 		if (*text < '0' || *text > '9' || *end ||
 		    !(value->ns <= o->most))
-			return complain("%s=%s: give 0 to %u ns", o->key,
-					text, o->most);
+			return complain("%s=%s: give 0 to %u ns", o->key, text,
+					o->most);
 	}
 	return NULL;
 }
@@ -181,7 +182,8 @@ static const char *parse_option(struct variant *v, const char *key,
 			continue;
 		if (o->parallel_only && v->strategy != STRATEGY_PARALLEL)
 			return complain("only a parallel copy has an option "
-					"'%s'", key);
+					"'%s'",
+					key);
 		wrong = read_value(o, text, &value);
 		if (!wrong)
 			set_option(v, (enum key)k, &value);
@@ -222,10 +224,12 @@ static const char *parse_primitive(struct variant *v, const char *word)
 		v->primitive = primitive_find("empty");
 		return parse_count(word, IDLE_CPUS, &v->scan_cpus) ?
 			complain("scan of '%s' CPUs: give 1 to %d", word,
-				 IDLE_CPUS) : NULL;
+				 IDLE_CPUS) :
+			NULL;
 	}
 	v->primitive = primitive_find(word);
-	return v->primitive ? NULL :
+	return v->primitive ?
+		NULL :
 		complain("unknown kernel '%s': --list names them", word);
 }
 

@@ -9,13 +9,13 @@
 #include "primitives.h"
 #include "workers.h"
 
-#define VARIANT_NAME_MAX	128
+#define VARIANT_NAME_MAX 128
 
 enum strategy {
 	STRATEGY_SERIAL,
 	STRATEGY_PARALLEL,
-	STRATEGY_ALONE,		/* no migrator: for victims to be compared with */
-	STRATEGY_SCAN,		/* no copy: a look for idle CPUs */
+	STRATEGY_ALONE, /* no migrator: for victims to be compared with */
+	STRATEGY_SCAN,	/* no copy: a look for idle CPUs */
 };
 
 /* One call of the copy routine per base page, or one for all. */
@@ -26,28 +26,28 @@ enum scan { SCAN_HOT, SCAN_WRITTEN };
 
 /* What a sample is the time of. */
 enum observe {
-	OBSERVE_COPY,		/* the whole copy */
-	OBSERVE_STRETCH,	/* its longest call: no reschedule inside */
-	OBSERVE_PHASES,		/* the whole copy, with a timeline */
+	OBSERVE_COPY,	 /* the whole copy */
+	OBSERVE_STRETCH, /* its longest call: no reschedule inside */
+	OBSERVE_PHASES,	 /* the whole copy, with a timeline */
 };
 
 /* Which CPUs are asked for help. */
 enum pick {
 	PICK_ANY,
-	PICK_IDLE,		/* none that is seen to be busy */
+	PICK_IDLE, /* none that is seen to be busy */
 };
 
 /* What one work of a list of folios is. */
 enum split {
-	SPLIT_PARTS,		/* a thread's part of the list */
-	SPLIT_FOLIOS,		/* one folio */
+	SPLIT_PARTS,  /* a thread's part of the list */
+	SPLIT_FOLIOS, /* one folio */
 };
 
 /* Mistakes of the posted series, to be studied. All off unless asked for. */
 enum defect {
-	DEFECT_TAIL = 1,	/* what does not divide by threads is dropped */
-	DEFECT_EARLY = 2,	/* waits for as many works as it has threads */
-	DEFECT_ZERO = 4,	/* divides by the CPUs rounded down to even */
+	DEFECT_TAIL = 1,  /* what does not divide by threads is dropped */
+	DEFECT_EARLY = 2, /* waits for as many works as it has threads */
+	DEFECT_ZERO = 4,  /* divides by the CPUs rounded down to even */
 };
 
 /* What has been proposed, by the year. */
@@ -56,14 +56,14 @@ enum model { MODEL_2017, MODEL_2025, MODEL_PADATA };
 /* Where a number comes from that the text may leave to the machine. */
 enum threads_from {
 	THREADS_ASKED,
-	THREADS_EVEN_TO_8,	/* as many as CPUs, even, at most 8 */
-	THREADS_TO_4,		/* as many as CPUs, at most 4 */
+	THREADS_EVEN_TO_8, /* as many as CPUs, even, at most 8 */
+	THREADS_TO_4,	   /* as many as CPUs, at most 4 */
 };
 
 enum chunk_from {
-	CHUNK_NONE,		/* even parts */
+	CHUNK_NONE, /* even parts */
 	CHUNK_ASKED,
-	CHUNK_FOURTH,		/* a fourth of a thread's part */
+	CHUNK_FOURTH, /* a fourth of a thread's part */
 };
 
 /*
@@ -71,30 +71,30 @@ enum chunk_from {
  * variant_parse() fills in what the text says, variant_resolve() the rest.
  */
 struct variant {
-	char name[VARIANT_NAME_MAX];	/* as asked for */
+	char name[VARIANT_NAME_MAX]; /* as asked for */
 	enum strategy strategy;
 	enum rule rule;
 	enum scan scan;
 	const struct primitive *primitive;
 	enum map map;
 	int extent_asked, bytes_asked;
-	size_t extent;		/* bytes given to one call; 0: all of a part */
-	size_t bytes;		/* of each folio, from its start */
-	double delay_ns;	/* asked for, per extent */
+	size_t extent;	 /* bytes given to one call; 0: all of a part */
+	size_t bytes;	 /* of each folio, from its start */
+	double delay_ns; /* asked for, per extent */
 	uint64_t delay_loops;
 	enum threads_from threads_from;
 	struct team team;	/* of one thread when not parallel */
 	unsigned int folios;	/* copied by one call of the strategy */
-	unsigned int migrators;	/* that do this at once */
+	unsigned int migrators; /* that do this at once */
 	enum chunk_from chunk_from;
-	size_t chunk;		/* shared out in such pieces; 0: even parts */
-	int model_2017;		/* whoever asks, the first CPUs help */
+	size_t chunk;	/* shared out in such pieces; 0: even parts */
+	int model_2017; /* whoever asks, the first CPUs help */
 	enum split split;
 	enum pick pick;
 	unsigned int defects;
 	enum observe observe;
 	unsigned int cpus;	/* that workers may run on */
-	unsigned int scan_cpus;	/* that a scan looks at */
+	unsigned int scan_cpus; /* that a scan looks at */
 };
 
 /* Looks in a sample: of hot lines many, for a clock that ticks slowly. */
@@ -118,19 +118,21 @@ const char *variant_parse(struct variant *v, const char *text);
 /* In resolve.c, with the rules. Returns NULL, or what cannot be, in one line. */
 const char *variant_resolve(struct variant *v, const struct limits *limits);
 
+/* clang-format off */
 enum key {
 	KEY_MAP, KEY_DELAY, KEY_EXTENT, KEY_BYTES, KEY_FOLIOS, KEY_MIGRATORS,
 	KEY_OBSERVE, KEY_MODEL, KEY_THREADS, KEY_DISPATCH, KEY_CALLER,
 	KEY_CHUNK, KEY_PRIORITY, KEY_AFFINITY, KEY_PICK, KEY_DEFECT, KEYS
 };
+/* clang-format on */
 
 enum value_kind { VALUE_WORD, VALUE_SIZE, VALUE_COUNT, VALUE_NS };
 
 struct variant_option {
 	const char *key;
 	enum value_kind kind;
-	const char *const *words;	/* the value is an index into them */
-	unsigned int most;		/* of a count, or ns */
+	const char *const *words; /* the value is an index into them */
+	unsigned int most;	  /* of a count, or ns */
 	int parallel_only;
 	const char *help;
 };

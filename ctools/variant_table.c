@@ -7,57 +7,81 @@
 #include "words.h"
 
 const char *const strategy_words[] = {
-	[STRATEGY_SERIAL] = "serial", [STRATEGY_PARALLEL] = "parallel",
-	[STRATEGY_ALONE] = "alone", [STRATEGY_SCAN] = "scan", NULL
+	[STRATEGY_SERIAL] = "serial",
+	[STRATEGY_PARALLEL] = "parallel",
+	[STRATEGY_ALONE] = "alone",
+	[STRATEGY_SCAN] = "scan",
+	NULL,
 };
 
 const char *const rule_words[] = {
-	[RULE_PAGE] = "page", [RULE_BULK] = "bulk", NULL
+	[RULE_PAGE] = "page",
+	[RULE_BULK] = "bulk",
+	NULL,
 };
 
 const char *const scan_words[] = {
-	[SCAN_HOT] = "hot", [SCAN_WRITTEN] = "written", NULL
+	[SCAN_HOT] = "hot",
+	[SCAN_WRITTEN] = "written",
+	NULL,
 };
 
 const char *const value_kind_words[] = {
-	[VALUE_WORD] = "word", [VALUE_SIZE] = "size", [VALUE_COUNT] = "count",
-	[VALUE_NS] = "ns", NULL
+	[VALUE_WORD] = "word",
+	[VALUE_SIZE] = "size",
+	[VALUE_COUNT] = "count",
+	[VALUE_NS] = "ns",
+	NULL,
 };
 
 static const char *const observe_words[] = {
-	[OBSERVE_COPY] = "copy", [OBSERVE_STRETCH] = "stretch",
-	[OBSERVE_PHASES] = "phases", NULL
+	[OBSERVE_COPY] = "copy",
+	[OBSERVE_STRETCH] = "stretch",
+	[OBSERVE_PHASES] = "phases",
+	NULL,
 };
 
 static const char *const dispatch_words[] = {
-	[DISPATCH_SPAWN] = "spawn", [DISPATCH_WAKE] = "wake",
-	[DISPATCH_SPIN] = "spin", NULL
+	[DISPATCH_SPAWN] = "spawn",
+	[DISPATCH_WAKE] = "wake",
+	[DISPATCH_SPIN] = "spin",
+	NULL,
 };
 
 static const char *const caller_words[] = {
-	[CALLER_WORKS] = "works", [CALLER_WAITS] = "waits",
-	[CALLER_RECLAIMS] = "reclaims", NULL
+	[CALLER_WORKS] = "works",
+	[CALLER_WAITS] = "waits",
+	[CALLER_RECLAIMS] = "reclaims",
+	NULL,
 };
 
 static const char *const priority_words[] = {
-	[PRIORITY_NORMAL] = "normal", [PRIORITY_HIGH] = "high",
-	[PRIORITY_LOW] = "low", [PRIORITY_IDLE] = "idle", NULL
+	[PRIORITY_NORMAL] = "normal",
+	[PRIORITY_HIGH] = "high",
+	[PRIORITY_LOW] = "low",
+	[PRIORITY_IDLE] = "idle",
+	NULL,
 };
 
 static const char *const affinity_words[] = { "bound", "unbound", NULL };
 
 static const char *const pick_words[] = {
-	[PICK_ANY] = "any", [PICK_IDLE] = "idle", NULL
+	[PICK_ANY] = "any",
+	[PICK_IDLE] = "idle",
+	NULL,
 };
 
 static const char *const model_words[] = {
-	[MODEL_2017] = "2017", [MODEL_2025] = "2025",
-	[MODEL_PADATA] = "padata", NULL
+	[MODEL_2017] = "2017",
+	[MODEL_2025] = "2025",
+	[MODEL_PADATA] = "padata",
+	NULL,
 };
 
 /* In the order of the bits of enum defect. */
 static const char *const defect_words[] = { "tail", "early", "zero", NULL };
 
+/* clang-format off */
 const struct variant_option variant_options[KEYS] = {
 	[KEY_MAP] = {
 		"map", VALUE_WORD, map_words, 0, 0,
@@ -134,6 +158,7 @@ const struct variant_option variant_options[KEYS] = {
 		"are awaited; zero: division by zero on one CPU"
 	},
 };
+/* clang-format on */
 
 void variant_print_help(int parallel_only)
 {

@@ -39,9 +39,9 @@ static const char *check_ranges(struct bench *b, const struct variant *v,
 
 		if (wrong == NOTHING_WRONG)
 			continue;
-		snprintf(message, sizeof(message), "%s: wrong copy at byte %"
-			 PRId64 " of %zu%s", v->name, wrong, r->bytes,
-			 v->defects ? "" : ": not timed");
+		snprintf(message, sizeof(message),
+			 "%s: wrong copy at byte %" PRId64 " of %zu%s", v->name,
+			 wrong, r->bytes, v->defects ? "" : ": not timed");
 		return message;
 	}
 	return NULL;
@@ -70,7 +70,7 @@ static void copy_once(struct bench *b, const struct variant *v, int wait)
 int copies_bytes(const struct variant *v)
 {
 	return v->strategy != STRATEGY_ALONE && v->strategy != STRATEGY_SCAN &&
-	       !(v->primitive->roles & ROLE(NOTHING));
+		!(v->primitive->roles & ROLE(NOTHING));
 }
 
 const char *bench_verify(struct bench *b, const struct arm *arm)

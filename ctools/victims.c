@@ -16,20 +16,20 @@
 #include "workers.h"
 
 /* The table: victims/ has NAME_victim for each. */
-#define VICTIMS(_)	\
-	_(integer)	\
-	_(l2)		\
-	_(llc)		\
-	_(stream)	\
+#define VICTIMS(_) \
+	_(integer) \
+	_(l2)      \
+	_(llc)     \
+	_(stream)  \
 	_(timer)
 
-#define DECLARED(name)	extern const struct victim_kind name ## _victim;
-#define ENTRY(name)	&name ## _victim,
+#define DECLARED(name) extern const struct victim_kind name##_victim;
+#define ENTRY(name)    &name##_victim,
 
 VICTIMS(DECLARED)
 
 const struct victim_kind *const victim_kinds[] = { VICTIMS(ENTRY) NULL };
-#define KINDS	(sizeof(victim_kinds) / sizeof(victim_kinds[0]))
+#define KINDS (sizeof(victim_kinds) / sizeof(victim_kinds[0]))
 
 struct victim {
 	const struct victim_kind *kind;
@@ -146,8 +146,8 @@ static uint64_t involuntary_switches(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)tid);
 	status = fopen(path, "r");
 	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "nonvoluntary_ctxt_switches: %lu",
-			   &found) == 1)
+		if (sscanf(line, "nonvoluntary_ctxt_switches: %lu", &found) ==
+		    1)
 			break;
 	if (status)
 		fclose(status);

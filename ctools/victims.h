@@ -13,7 +13,7 @@
 struct victim_kind {
 	const char *name;
 	const char *desc;
-	const char *unit;	/* what one unit of its work is */
+	const char *unit; /* what one unit of its work is */
 	/* Returns its state, or NULL and leaves *wrong where it cannot be. */
 	void *(*open)(const struct victim_kind *kind, const char **wrong);
 	void (*do_unit)(void *state);
@@ -29,7 +29,7 @@ struct victim_kind {
 	uint64_t (*lateness)(void *state, size_t nth);
 };
 
-extern const struct victim_kind *const victim_kinds[];	/* ends with NULL */
+extern const struct victim_kind *const victim_kinds[]; /* ends with NULL */
 
 /* Names of all kinds, or only of those that chase; ends with NULL. */
 const char *const *victim_words(int chases);
@@ -43,7 +43,7 @@ size_t half_of_l2(void);
 size_t beyond_caches(void);
 
 /* Wakes up every so many ns. */
-#define TIMER_NS	1000000u
+#define TIMER_NS 1000000u
 
 /* Integer work of some us: in registers only. */
 void integer_work(void);
@@ -63,9 +63,9 @@ struct victim *victim_start(const struct victim_kind *kind, int cpu,
 void victim_stop(struct victim *v);
 
 struct victim_state {
-	uint64_t units;		/* of work, all alike */
+	uint64_t units; /* of work, all alike */
 	uint64_t cpu_ns;
-	uint64_t switches;	/* involuntary */
+	uint64_t switches; /* involuntary */
 	size_t wakeups;
 };
 

@@ -6,7 +6,7 @@
 
 #include "words.h"
 
-#define WIDTH	79
+#define WIDTH 79
 
 int word_find(const char *const *words, const char *word)
 {

@@ -12,8 +12,8 @@ void words_join(char *buffer, size_t room, const char *const *words,
 		const char *between, const char *last);
 
 /* One line that says what is wrong; the next one overwrites it. */
-__attribute__((format(printf, 1, 2)))
-const char *complain(const char *format, ...);
+const char *complain(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /* "unknown WHAT 'WORD': a, b or c" */
 const char *complain_unknown(const char *what, const char *word,

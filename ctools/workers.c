@@ -22,8 +22,8 @@ struct work {
 	struct running *call;
 	unsigned int part;
 	int awaited, done;
-	int taken_back;			/* done by the caller after all */
-	uint64_t started, ended;	/* where a timeline is wanted */
+	int taken_back;		 /* done by the caller after all */
+	uint64_t started, ended; /* where a timeline is wanted */
 };
 
 /* A call under way; its work items lie behind it, and behind them its job. */
@@ -31,12 +31,12 @@ struct running {
 	struct call call;
 	void *job;
 	int timed, spin;
-	_Atomic unsigned int pending;	/* awaited parts not done */
-	_Atomic unsigned int left;	/* parts not done, awaited or not */
-	const struct work *joining;	/* the one part that is waited for */
+	_Atomic unsigned int pending; /* awaited parts not done */
+	_Atomic unsigned int left;    /* parts not done, awaited or not */
+	const struct work *joining;   /* the one part that is waited for */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
-	struct running *next;		/* returned from before all was done */
+	struct running *next; /* returned from before all was done */
 	struct work work[];
 };
 
@@ -54,7 +54,7 @@ struct worker {
 	struct queue *queue;
 	struct workers *pool;
 	unsigned int nth;
-	_Atomic int ready;		/* -1: not with that priority */
+	_Atomic int ready; /* -1: not with that priority */
 };
 
 struct workers {
@@ -62,7 +62,7 @@ struct workers {
 	enum priority priority;
 	int unbound;
 	const int *cpus;
-	_Atomic uint64_t ended_cpu_ns;	/* of spawned threads that are gone */
+	_Atomic uint64_t ended_cpu_ns; /* of spawned threads that are gone */
 	struct running *unfinished;
 	struct queue *queue;
 	struct worker worker[];
@@ -122,7 +122,7 @@ static int take_priority(enum priority priority)
 	if (priority == PRIORITY_IDLE)
 		return sched_setscheduler(0, SCHED_IDLE, &none);
 	if (priority == PRIORITY_NORMAL)
-		return 0;	/* whatever the user runs this at */
+		return 0; /* whatever the user runs this at */
 	return setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid),
 			   nice_value[priority]);
 }
@@ -281,7 +281,8 @@ struct workers *workers_create(unsigned int count, enum priority priority,
 			       int unbound, const int *cpus,
 			       unsigned int cpu_count)
 {
-	struct workers *w = calloc(1, sizeof(*w) + count * sizeof(w->worker[0]));
+	struct workers *w =
+		calloc(1, sizeof(*w) + count * sizeof(w->worker[0]));
 
 	if (!w)
 		return NULL;
@@ -419,7 +420,7 @@ static void run_spawned(struct workers *w, const struct team *team,
 	struct spawned *threads = calloc(call->parts, sizeof(*threads));
 
 	if (!threads)
-		abort();	/* some bytes a thread */
+		abort(); /* some bytes a thread */
 	/* Downwards: part 0 may share the caller's CPU and take it over. */
 	while (made > first) {
 		struct spawned *next = &threads[made - 1];
@@ -449,8 +450,9 @@ static void reclaim(struct workers *w, const struct team *team,
 		    struct running *running)
 {
 	for (unsigned int i = running->call.parts; i-- > 1;) {
-		struct queue *q = &w->queue[worker_of(team, &running->call, w, i)
-					    % w->queues];
+		struct queue *q =
+			&w->queue[worker_of(team, &running->call, w, i) %
+				  w->queues];
 		struct work *work;
 
 		pthread_mutex_lock(&q->lock);
@@ -524,11 +526,11 @@ void workers_run(struct workers *w, const struct team *team,
 {
 	/* Allocated for each call, as the posted series do. */
 	size_t items = call->parts * sizeof(struct work);
-	struct running *running = calloc(1, sizeof(*running) + items +
-					 call->job_bytes);
+	struct running *running =
+		calloc(1, sizeof(*running) + items + call->job_bytes);
 
 	if (!running)
-		abort();	/* a few hundred bytes */
+		abort(); /* a few hundred bytes */
 	running->call = *call;
 	running->job = (char *)running->work + items;
 	memcpy(running->job, call->job, call->job_bytes);

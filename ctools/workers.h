@@ -8,33 +8,33 @@
 
 /* How a worker learns that there is work. */
 enum dispatch {
-	DISPATCH_SPAWN,		/* a new thread for each copy */
-	DISPATCH_WAKE,		/* a sleeping thread, woken: a workqueue */
-	DISPATCH_SPIN,		/* a thread that waits on a hot CPU */
+	DISPATCH_SPAWN, /* a new thread for each copy */
+	DISPATCH_WAKE,	/* a sleeping thread, woken: a workqueue */
+	DISPATCH_SPIN,	/* a thread that waits on a hot CPU */
 };
 
 /* What the caller does meanwhile. */
 enum caller {
-	CALLER_WORKS,		/* does part 0, then waits: padata */
-	CALLER_WAITS,		/* queues all and waits: the posted series */
-	CALLER_RECLAIMS,	/* does part 0, then what nobody has begun */
+	CALLER_WORKS,	 /* does part 0, then waits: padata */
+	CALLER_WAITS,	 /* queues all and waits: the posted series */
+	CALLER_RECLAIMS, /* does part 0, then what nobody has begun */
 };
 
 enum priority {
-	PRIORITY_NORMAL,	/* nice 0: system_unbound_wq */
-	PRIORITY_HIGH,		/* nice -20: system_highpri_wq */
-	PRIORITY_LOW,		/* nice 19 */
-	PRIORITY_IDLE,		/* SCHED_IDLE */
+	PRIORITY_NORMAL, /* nice 0: system_unbound_wq */
+	PRIORITY_HIGH,	 /* nice -20: system_highpri_wq */
+	PRIORITY_LOW,	 /* nice 19 */
+	PRIORITY_IDLE,	 /* SCHED_IDLE */
 };
-#define PRIORITIES	4
+#define PRIORITIES 4
 
 struct team {
-	unsigned int threads;	/* the caller's own included, if it copies */
+	unsigned int threads; /* the caller's own included, if it copies */
 	enum dispatch dispatch;
 	enum caller caller;
 	enum priority priority;
-	int unbound;		/* workers run anywhere, from one queue */
-	int join_each;		/* waits for one part after the other: flush_work() */
+	int unbound;   /* workers run anywhere, from one queue */
+	int join_each; /* waits for one part after the other: flush_work() */
 };
 
 /* Does part number "part" of a copy. */
@@ -42,19 +42,19 @@ typedef void part_fn(void *job, unsigned int part);
 
 struct call {
 	part_fn *fn;
-	const void *job;	/* copied: a caller may not wait for all */
+	const void *job; /* copied: a caller may not wait for all */
 	size_t job_bytes;
-	unsigned int parts;	/* often as many as the team has threads */
-	unsigned int awaited;	/* parts that the caller waits for: all, if right */
-	unsigned int first;	/* worker that part 0 falls to */
-	const unsigned int *chosen;	/* or: the worker of each part */
+	unsigned int parts;   /* often as many as the team has threads */
+	unsigned int awaited; /* parts that the caller waits for: all, if right */
+	unsigned int first;   /* worker that part 0 falls to */
+	const unsigned int *chosen; /* or: the worker of each part */
 };
 
 /* When things happened in a call, by the clock of now_ns(). */
 struct timeline {
-	uint64_t allocated;	/* the work items are there */
-	uint64_t queued;	/* all are with the workers */
-	uint64_t first_start, last_start;	/* by workers; 0: none began */
+	uint64_t allocated;		  /* the work items are there */
+	uint64_t queued;		  /* all are with the workers */
+	uint64_t first_start, last_start; /* by workers; 0: none began */
 	uint64_t last_end;
 };
 

@@ -48,7 +48,7 @@ static u64 now(void)
 }
 
 /* Nothing reads it, and still it must be computed. */
-#define KEEP(pointer)	asm volatile("" : : "r" (pointer) : "memory")
+#define KEEP(pointer) asm volatile("" : : "r"(pointer) : "memory")
 
 /* The price of wrapping alone, for each page of a folio. */
 
@@ -92,8 +92,7 @@ static void cost_kmap_local(struct page *dst, struct page *src,
 	}
 }
 
-static void cost_preempt(struct page *dst, struct page *src,
-			 unsigned int pages)
+static void cost_preempt(struct page *dst, struct page *src, unsigned int pages)
 {
 	for (unsigned int i = 0; i < pages; i++) {
 		preempt_disable();
@@ -166,8 +165,9 @@ static void copy_bytes(void *dst, const void *src, size_t bytes)
 
 	if (counting) {
 		asm volatile("rep; movs%z2"
-			     : "+D" (dst), "+S" (src), "+c" (words)
-			     : : "memory");
+			     : "+D"(dst), "+S"(src), "+c"(words)
+			     :
+			     : "memory");
 		return;
 	}
 #endif
@@ -177,15 +177,14 @@ static void copy_bytes(void *dst, const void *src, size_t bytes)
 void copy_bulk(struct page *dst, struct page *src, unsigned int pages)
 {
 #ifdef PLANTED
-	pages--;	/* to be caught */
+	pages--; /* to be caught */
 #endif
 	copy_bytes(page_address(dst), page_address(src),
 		   (size_t)pages * PAGE_SIZE);
 }
 
 #ifdef CONFIG_ARCH_HAS_COPY_MC
-static void copy_bulk_mc(struct page *dst, struct page *src,
-			 unsigned int pages)
+static void copy_bulk_mc(struct page *dst, struct page *src, unsigned int pages)
 {
 	(void)!copy_mc_to_kernel(page_address(dst), page_address(src),
 				 (size_t)pages * PAGE_SIZE);
@@ -209,8 +208,8 @@ static void copy_part(struct work_struct *work)
 
 static unsigned int nth_cpu(unsigned int nth)
 {
-	unsigned int cpu = cpumask_nth(nth % num_online_cpus(),
-				       cpu_online_mask);
+	unsigned int cpu =
+		cpumask_nth(nth % num_online_cpus(), cpu_online_mask);
 
 	/* One may have gone between the two. */
 	return cpu < nr_cpu_ids ? cpu : WORK_CPU_UNBOUND;
@@ -236,8 +235,7 @@ int copy_split(struct page *dst, struct page *src, unsigned int pages,
 		start = end;
 		INIT_WORK(&parts[i].work, copy_part);
 		if (split->bound)
-			queue_work_on(nth_cpu(i), split->queue,
-				      &parts[i].work);
+			queue_work_on(nth_cpu(i), split->queue, &parts[i].work);
 		else
 			queue_work(split->queue, &parts[i].work);
 	}
@@ -249,9 +247,9 @@ int copy_split(struct page *dst, struct page *src, unsigned int pages,
 
 /* Its name changed in 6.17, and warns under the old one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-#define unbound_queue	system_dfl_wq
+#define unbound_queue system_dfl_wq
 #else
-#define unbound_queue	system_unbound_wq
+#define unbound_queue system_unbound_wq
 #endif
 
 int parse_split(const char *text, struct split *split)
@@ -272,7 +270,7 @@ struct rung {
 	const char *name;
 	void (*run)(struct page *dst, struct page *src, unsigned int pages);
 	bool copies;
-	bool needs_address;	/* not of a page in high memory */
+	bool needs_address; /* not of a page in high memory */
 };
 
 static const struct rung rungs[] = {
@@ -466,8 +464,9 @@ static struct page **allocate_folios(void)
 	struct page **folios = kcalloc(pairs, sizeof(*folios), GFP_KERNEL);
 
 	for (unsigned int i = 0; folios && i < pairs; i++) {
-		folios[i] = alloc_pages(GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN |
-					__GFP_NORETRY, order);
+		folios[i] = alloc_pages(GFP_HIGHUSER | __GFP_COMP |
+						__GFP_NOWARN | __GFP_NORETRY,
+					order);
 		if (!folios[i]) {
 			free_folios(folios);
 			return NULL;

@@ -26,9 +26,9 @@ static struct {
 } live = { .mode = "off" };
 
 static DEFINE_MUTEX(live_lock);
-static int found;			/* functions there are to replace */
-static atomic_t inside;			/* calls that have not returned */
-static atomic_long_t folios, bases;	/* copied by us, by their kind */
+static int found;		    /* functions there are to replace */
+static atomic_t inside;		    /* calls that have not returned */
+static atomic_long_t folios, bases; /* copied by us, by their kind */
 
 /*
  * Splitting sleeps. So may the copy of anonymous pages on behalf of a system
@@ -82,7 +82,7 @@ static struct ftrace_ops ops = {
 	.func = redirect,
 	/* Permanent: sysctl kernel.ftrace_enabled must not undo it silently. */
 	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-		 FTRACE_OPS_FL_PERMANENT,
+		FTRACE_OPS_FL_PERMANENT,
 };
 
 static int put_back(void)
@@ -112,15 +112,15 @@ static int put_back(void)
 
 void live_init(void)
 {
-	static char * const names[] = { "folio_copy", "folio_mc_copy" };
+	static char *const names[] = { "folio_copy", "folio_mc_copy" };
 
 	/*
 	 * Migration calls the one or, since 6.11, the other. Once and for all:
 	 * up to 6.12 a filter that was freed is not one that can be set again.
 	 */
 	for (int i = 0; i < ARRAY_SIZE(names); i++)
-		found += !ftrace_set_filter(&ops, names[i], strlen(names[i]),
-					    0);
+		found +=
+			!ftrace_set_filter(&ops, names[i], strlen(names[i]), 0);
 }
 
 void live_exit(void)

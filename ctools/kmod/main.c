@@ -12,7 +12,7 @@
 
 #include "pagecopy_kmod.h"
 
-#define LADDER_TEXT	(1u << 20)	/* so that reading never measures twice */
+#define LADDER_TEXT (1u << 20) /* so that reading never measures twice */
 
 static struct dentry *folder;
 static DEFINE_MUTEX(ladder_lock);
@@ -91,5 +91,6 @@ static void __exit pagecopy_exit(void)
 
 module_init(pagecopy_init);
 module_exit(pagecopy_exit);
-MODULE_DESCRIPTION("Huge page copies: the serial ladder in a kernel, and the patch live");
+MODULE_DESCRIPTION(
+	"Huge page copies: the serial ladder in a kernel, and the patch live");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -11,11 +11,11 @@ struct workqueue_struct;
 /* On which queue the parts of a copy wait, and how many there are. */
 struct split {
 	struct workqueue_struct *queue;
-	unsigned int parts;	/* 64 at the most */
-	bool bound;		/* one CPU each, in turn, as in 2017 */
+	unsigned int parts; /* 64 at the most */
+	bool bound;	    /* one CPU each, in turn, as in 2017 */
 };
 
-#define MOST_PARTS	64
+#define MOST_PARTS 64
 
 /* Part after part of the pages; sleeps until all of them are done. */
 int copy_split(struct page *dst, struct page *src, unsigned int pages,

@@ -21,8 +21,7 @@ static struct sample take_crowd(struct bench *b, struct arm *arm)
 	sample.ns = migrators_run(b->migrators, v, w, spans, latency_ns);
 	sample.caller_cpu_ns = migrators_cpu_ns(b->migrators);
 	if (w)
-		sample.worker_cpu_ns = workers_cpu_ns(w) -
-				       sample.worker_cpu_ns;
+		sample.worker_cpu_ns = workers_cpu_ns(w) - sample.worker_cpu_ns;
 	for (unsigned int i = 0; i < copies; i++)
 		add_value(arm, CHANNEL_LATENCY, latency_ns[i]);
 	return sample;

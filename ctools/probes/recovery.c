@@ -4,7 +4,7 @@
 #include "../probe.h"
 #include "../ring.h"
 
-#define PASSES	6
+#define PASSES 6
 
 /* A sample is the first pass over a warm working set after the copy. */
 static struct sample take_recovery(struct bench *b, struct arm *arm)

@@ -20,10 +20,13 @@ static struct sample take_scan(struct bench *b, struct arm *arm)
 	uint64_t start;
 
 	if (v->scan == SCAN_WRITTEN)
-		workers_run(w, &writers, &(struct call){
-			.fn = write_lines, .job = &v->scan_cpus,
-			.job_bytes = sizeof(v->scan_cpus), .parts = 2,
-			.awaited = 2 }, NULL);
+		workers_run(w, &writers,
+			    &(struct call){ .fn = write_lines,
+					    .job = &v->scan_cpus,
+					    .job_bytes = sizeof(v->scan_cpus),
+					    .parts = 2,
+					    .awaited = 2 },
+			    NULL);
 	else
 		idle_scan(v->scan_cpus);
 	start = now_ns();

@@ -7,7 +7,7 @@
 #include "../ring.h"
 #include "../victims.h"
 
-#define LOADS	512	/* some us */
+#define LOADS 512 /* some us */
 
 /* Clear of the L2, and small enough to go round often. */
 static size_t part_of_llc(void)

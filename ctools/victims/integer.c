@@ -2,7 +2,7 @@
 /* A victim that shares nothing but the CPU: registers only. */
 #include "../victims.h"
 
-#define STEPS	4096
+#define STEPS 4096
 
 void integer_work(void)
 {

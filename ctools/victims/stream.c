@@ -5,7 +5,7 @@
 #include "../buffers.h"
 #include "../victims.h"
 
-#define UNIT	(64ul << 10)
+#define UNIT (64ul << 10)
 
 struct stream {
 	struct pool pool;

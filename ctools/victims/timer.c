@@ -6,10 +6,10 @@
 #include "../clock.h"
 #include "../victims.h"
 
-#define KEPT	(1u << 20)	/* wake-ups whose lateness is known */
+#define KEPT (1u << 20) /* wake-ups whose lateness is known */
 
 struct timer {
-	uint64_t due_ns;	/* the last wake-up */
+	uint64_t due_ns; /* the last wake-up */
 	_Atomic size_t wakeups;
 	uint32_t late[KEPT];
 };
