@@ -7,7 +7,7 @@ import sys
 import typing
 
 from artifact import paths
-from artifact.problem import Problem
+from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
 
 
 def main() -> int:
@@ -18,14 +18,14 @@ def main() -> int:
         return arguments.command(arguments) or 0
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
-        return 1
+        return problem.status
     except BrokenPipeError:
         sys.stderr.close()
         return 141
     except OSError as error:
         print(f"error: {error.strerror or error}: {error.filename or 'no file named'}; "
               "what is measured is kept: mend it and run again", file=sys.stderr)
-        return 1
+        return Unwritable.status
     except KeyboardInterrupt:
         print("interrupted: what is finished is kept; run the same again to go on",
               file=sys.stderr)
@@ -34,19 +34,21 @@ def main() -> int:
 
 def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
-    from artifact import measure, notebooks, report
+    from artifact import kept, planning
+    from artifact.measuring import passes
+    from artifact.questions import QUESTIONS
 
     run = _own(arguments.run)
-    cells = []
-    for name in notebooks.names():
-        cells += notebooks.planned(name, run, _defaults(name, arguments.run)).cells
-    if not measure.missing(run, cells):
+    for line in _kept_parameters(run):
+        say(line)
+    wanted = planning.planned(run, [(question, planning.of_run(question, run))
+                                    for question in QUESTIONS.values() if question.own_cells])
+    if not passes.missing(run, list(wanted.cells)):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
-    measure.measure(run, cells, say)
-    notebooks.store_plans(run)
+    passes.measure(run, list(wanted.cells), say)
     _draw(run, arguments.run)
-    for name in notebooks.names():
-        say(f"\n{name}: {report.kept(run, name)['answer']}")
+    for name in QUESTIONS:
+        say(f"\n{name}: {kept.read(run, name)['answer']}")
     say(f"\nreport: {paths.shown(run.report)}\n")
     claims(arguments)
 
@@ -55,7 +57,7 @@ def figures(arguments) -> None:
     """Draw everything from a recorded run; nothing is measured."""
     recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
     if not recorded:
-        raise Problem("no recorded run", "data/recorded is empty", "git checkout data/recorded")
+        raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
     name = arguments.run or f"recorded/{recorded[0]}"
     _draw(paths.run(name), name)
     say(f"report: {paths.shown(paths.run(name).report)}")
@@ -63,63 +65,76 @@ def figures(arguments) -> None:
 
 def plan(arguments) -> None:
     """Say what 'reproduce' would do: cells, minutes, done, skipped."""
-    from artifact import measure, notebooks
-    from artifact.plan import Cell
+    from artifact import host, planning
+    from artifact.cells import Cell
+    from artifact.measuring import passes, progress
+    from artifact.plan import joined
+    from artifact.questions import QUESTIONS
 
-    run = _own(arguments.run)
+    run, facts = _own(arguments.run), host.here()
+    found = joined(planning.proposed(question, planning.of_run(question, run), facts)
+                   for question in QUESTIONS.values() if question.own_cells)
     total = 0.0
+    for line in _kept_parameters(run):
+        say(line)
     say(f"{'cell':42} {'arms':>4} {'processes':>9} {'done':>5} {'minutes left':>12}")
-    skipped: dict[tuple[str, str], None] = {}
-    cells = {}
-    for name in notebooks.names():
-        found = notebooks.planned(name, run, _defaults(name, arguments.run))
-        skipped |= dict.fromkeys(found.skipped)
-        cells |= {cell.id: cell for cell in found.cells}
-    for cell in cells.values():
-        done = measure.processes_done(run, cell)
+    for cell in found.cells:
+        done = passes.processes_done(run, cell)
         arms, processes = (len(cell.arms), cell.processes) if isinstance(cell, Cell) else \
             ("", cell.boots)
-        minutes = (processes - done) * cell.seconds / 60
+        minutes = (processes - done) * progress.guess_seconds(cell) / 60
         total += minutes
         say(f"{cell.id:42} {arms:>4} {processes:>9} {done:>5} {minutes:>12.1f}")
     say(f"about {total:.0f} minutes of measuring are left, by a guess that the run itself corrects")
-    for what, why in skipped:
+    for what, why in found.skipped:
         say(f"skipped here: {what}: {why}")
 
 
 def notebook(arguments) -> None:
     """Run one notebook with changed parameters, measuring just what it lacks."""
-    from artifact import measure, notebooks
+    from artifact import execution, planning
+    from artifact.measuring import passes
+    from artifact.questions import find
 
-    name = notebooks.find(arguments.notebook)
-    parameters = notebooks.parse(name, [f"run={arguments.run}", *arguments.parameters])
-    run = paths.run(parameters["run"])
-    measure.measure(run, list(notebooks.planned(name, run, parameters).cells), say)
-    say(f"rendered: {paths.shown(notebooks.execute(name, parameters))}")
+    question = find(arguments.notebook)
+    name, given = arguments.run, []
+    for argument in arguments.parameters:
+        if argument.startswith("run="):
+            name = argument.removeprefix("run=")
+        else:
+            given.append(argument)
+    chosen, run = planning.parse(question, given), paths.run(name)
+    parameters = {**planning.of_run(question, run), **chosen}
+    if run.may_measure and question.own_cells:
+        wanted = planning.planned(run, [(question, parameters)])
+        passes.measure(run, list(wanted.cells), say)
+    say(f"rendered: {paths.shown(execution.execute(question, name, parameters))}")
 
 
 def kernel_lab(arguments) -> int:
     """Boot real kernels in a virtual machine and bring back what they answer."""
-    from artifact import kernels, lab, measure, notebooks
-    from artifact.plan import KernelCell
+    from artifact import planning
+    from artifact.cells import KernelCell
+    from artifact.measuring import kernels, lab, passes
+    from artifact.questions import QUESTIONS
 
     if (why := kernels.lacking()):
-        raise Problem("no virtual machine", why, "then run it again")
+        raise Lacking("no virtual machine", why, "then run it again")
     run, named = _own(arguments.run), arguments.kernel
     chosen = [kernels.find(name) for name in kernels.USUAL] if not named else \
         [kernels.adopt(named) if "/" in named else kernels.find(named)]
     for kernel in chosen:
         kernels.fetch(kernel, say)
-    cells: dict[str, KernelCell] = {}
-    for notebook_name in ("07-page-migration", "08-in-kernel"):
-        own = notebooks.defaults(notebook_name)
+    wanted = []
+    for name in ("07-page-migration", "08-in-kernel"):
+        own = planning.of_run(QUESTIONS[name], run)
         names = [k.name for k in chosen if named or k.name in own["lab_kernels"]]
-        found = notebooks.planned(notebook_name, run, {**own, "lab_kernels": names})
-        cells |= {cell.id: cell for cell in found.cells
-                  if isinstance(cell, KernelCell) and cell.kernel != "host"}
-    with measure.alone(run):
-        difference = lab.measure(run, list(cells.values()), say)
-    for line in lab.summary(run, list(cells.values())):
+        wanted.append((QUESTIONS[name], {**own, "lab_kernels": names}))
+    cells = [cell for cell in planning.planned(run, wanted).cells
+             if isinstance(cell, KernelCell) and cell.kernel != "host"]
+    with passes.alone(run):
+        difference = lab.measure(run, cells, say)
+    for line in lab.summary(run, cells):
         say(line)
     say("\n'make reproduce' draws it in notebooks 07 and 08" if not named else
         f"\nto draw it: make notebook NB=08 ARGS=lab_kernels={chosen[0].name}")
@@ -131,40 +146,41 @@ def kernel_lab(arguments) -> int:
 
 def claims(arguments) -> None:
     """The verdict on every published claim, from what a run measured."""
-    from artifact import claims as judged, notebooks
+    from artifact import measured
+    from artifact.verdicts import claims as judged
 
-    run = paths.run(arguments.run)
-    notebooks.require_plans(run)
-    for line in judged.table(judged.verdicts(notebooks.evidence(run))):
+    for line in judged.table(judged.verdicts(measured.of(paths.run(arguments.run)))):
         say(line)
 
 
 def changelog(arguments) -> None:
     """Text for a commit message and a cover letter, from what a run measured."""
-    from artifact import changelog as written, claims as judged, notebooks
+    from artifact import measured
+    from artifact.verdicts import changelog as written
+    from artifact.verdicts import claims as judged
 
     run = paths.run(arguments.run)
-    notebooks.require_plans(run)
-    found = notebooks.evidence(run)
-    text = written.text(found, judged.verdicts(found))
+    everything = measured.of(run)
+    text = written.text(everything, judged.verdicts(everything))
     paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
     say(text + f"\n(in {paths.shown(run.drawn / 'changelog.txt')})")
 
 
 def compare(arguments) -> None:
     """Several runs, or packed ones, in one table of claims and one set of figures."""
-    from artifact import compare as compared
+    from artifact.verdicts import compare as compared
+    from artifact.verdicts import pack as packed
 
-    lines, report = compared.write([compared.opened(name) for name in arguments.runs])
+    lines, report = compared.write([packed.opened(name) for name in arguments.runs])
     say("\n".join(lines))
     say(f"\nreport: {paths.shown(report)}")
 
 
 def pack(arguments) -> None:
     """One file of a run's measurements, to give to somebody else."""
-    from artifact import compare as compared
+    from artifact.verdicts import pack as packed
 
-    say(f"packed: {paths.shown(compared.pack(paths.run(arguments.run)))}")
+    say(f"packed: {paths.shown(packed.pack(paths.run(arguments.run)))}")
 
 
 def check(arguments) -> None:
@@ -178,17 +194,16 @@ def aa(arguments) -> int:
     """Measure the same kernel against itself, over and over: does the interval cover 1?"""
     import numpy as np
 
-    from artifact import ctools, estimate, load, measure
-    from artifact.plan import Cell
+    from artifact import ctools, estimate
+    from artifact.cells import Cell
 
     run = _own("same-kernel")
     covered, halves, values = 0, [], []
     for repeat in range(1, arguments.repeats + 1):
         cell = Cell("same-kernel", f"{repeat:03}", (
             "--base=4K", "--huge=2M", "--backing=auto", f"--rounds={arguments.rounds}"),
-            (f"serial:bulk:{ctools.kernels_own()}",), arguments.processes, resolution=1.0)
-        samples = _aa_cell(measure, load, run, cell)
-        ratio = estimate.same_kernel_ratio(samples)
+            (f"serial:bulk:{ctools.listed()['copy_page']}",), arguments.processes, resolution=1.0)
+        ratio = estimate.same_kernel_ratio(_aa_samples(run, cell))
         covered += not ratio.differs_from_1
         halves.append((ratio.high - ratio.low) / 2)
         values.append(ratio.value)
@@ -199,21 +214,24 @@ def aa(arguments) -> int:
     return 0 if covered >= 0.93 * arguments.repeats and np.median(halves) <= 0.01 else 1
 
 
-def _aa_cell(measure, load, run, cell):
+def _aa_samples(run: paths.Run, cell):
     """One repeat, measured once: a failed check must stay in the count."""
-    rejected = load.rejected_file(run, cell)
-    measure.measure(run, [cell], lambda line: None)
+    from artifact import samples
+    from artifact.measuring import passes
+
+    passes.measure(run, [cell], lambda line: None)
+    rejected = run.rejected_file(cell.id)
     if rejected.exists():
-        rejected.replace(load.cell_file(run, cell))
-    return load.cell(run, cell)
+        rejected.replace(run.cell_file(cell.id))
+    return samples.read_timed(run, cell)
 
 
 def agree(arguments) -> int:
     """Compare the headline ratios of two runs: inside each other's intervals?"""
-    from artifact import report
+    from artifact import kept
 
     one, other = (paths.run(name) for name in arguments.runs)
-    lines, all_agree = report.agreement(one, other)
+    lines, all_agree = kept.agreement(one, other)
     say("\n".join(lines))
     say("the runs agree" if all_agree else "the runs do not agree")
     return 0 if all_agree else 1
@@ -226,31 +244,38 @@ def say(line: str) -> None:
 def _own(name: str) -> paths.Run:
     run = paths.run(name)
     if not run.may_measure:
-        raise Problem(f"run {name}", "recorded data is never measured into",
-                      "give RUN another name")
+        raise Misuse(f"run {name}", "recorded data is never measured into",
+                     "give RUN another name")
     return run
 
 
-def _defaults(name: str, run: str) -> dict:
-    from artifact import notebooks
+def _kept_parameters(run: paths.Run) -> list[str]:
+    """What a run goes on with that this version would do otherwise."""
+    from artifact import planning
+    from artifact.questions import QUESTIONS
 
-    return {**notebooks.defaults(name), "run": run}
+    return [f"run {run.name} goes on with its own {key}={own[key]} in {name} (now {value}); "
+            "RUN=another takes today's"
+            for name, question in QUESTIONS.items() if (own := planning.of_run(question, run))
+            for key, value in planning.defaults(question).items() if value != own[key]]
 
 
 def _draw(run: paths.Run, run_name: str) -> None:
     """The notebooks, side by side as they only read, then the report."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from artifact import machine, notebooks, report
+    from artifact import execution, machine, planning, report
+    from artifact.questions import QUESTIONS
 
-    say(f"drawing {', '.join(notebooks.names())}")
+    def execute(question):
+        return execution.execute(question, run_name, planning.of_run(question, run))
+    say(f"drawing {', '.join(QUESTIONS)}")
     with ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
-        done = [pool.submit(notebooks.execute, name, _defaults(name, run_name))
-                for name in notebooks.MEASURING]
-        for future in done:
-            future.result()
-    # It says which demands the figures of the others answer.
-    notebooks.execute(notebooks.PAPER, _defaults(notebooks.PAPER, run_name))
+        list(pool.map(execute, [each for each in QUESTIONS.values() if each.own_cells]))
+    # Says which demands the figures of the others answer.
+    for question in QUESTIONS.values():
+        if not question.own_cells:
+            execute(question)
     report.write(run)
 
 

@@ -2,14 +2,15 @@
 """Kick the tyres: does it build, copy right, and catch what it must catch?"""
 
 import json
-import math
 import shutil
 import sys
 
 import numpy as np
 
-from artifact import ctools, estimate, kernels, machine, notebooks, paths
-from artifact.problem import Problem
+from artifact import ctools, estimate, host, machine, paths, planning
+from artifact.plan import joined
+from artifact.problem import Lacking, WrongCopy
+from artifact.questions import QUESTIONS
 
 
 def check(say) -> None:
@@ -26,34 +27,31 @@ def check(say) -> None:
 
 
 def _needs() -> list[str]:
-    cpus, nodes = len(machine.usable_cpus()), machine.memory_nodes()
+    facts = host.here()
     thp = machine.record()["transparent_huge_pages"]["enabled"] or "absent"
     free = shutil.disk_usage(paths.ROOT).free >> 20
     rows = [
         ("Python 3.11", ".".join(map(str, sys.version_info[:2])), "enough"),
-        ("2 GiB of memory", f"{machine.memory_bytes() / 2**30:.1f} GiB", "enough" if
-         machine.memory_bytes() >= 2 << 30 else "too little: cells may not fit"),
+        ("2 GiB of memory", f"{facts.memory_bytes / 2**30:.1f} GiB", "enough" if
+         facts.memory_bytes >= 2 << 30 else "too little: cells may not fit"),
         ("100 MiB of disk", f"{free} MiB", "enough" if free >= 100 else "too little"),
-        ("2 CPUs", str(cpus), "02 to 06 run" if cpus > 1 else
+        ("2 CPUs", str(len(facts.cpus)), "02 to 06 run" if len(facts.cpus) > 1 else
          "all but 01-serial-copy are skipped and say so"),
         ("huge pages on request", thp, "enough" if thp in ("madvise", "always") else
          "base pages instead, and every figure says so"),
-        ("nice -20", "allowed" if ctools.high_priority_allowed() else "refused",
-         "workers of 2017 run" if ctools.high_priority_allowed() else "workers of 2017 are skipped"),
-        ("QEMU for make kernel-lab", "lacking" if kernels.lacking() else "there",
-         f"07 and 08 are skipped: {kernels.lacking()}" if kernels.lacking() else
+        ("nice -20", "allowed" if facts.high_priority else "refused",
+         "workers of 2017 run" if facts.high_priority else "workers of 2017 are skipped"),
+        ("QEMU for make kernel-lab", "lacking" if facts.lab.lacks else "there",
+         f"07 and 08 are skipped: {facts.lab.lacks}" if facts.lab.lacks else
          "07 and 08 run once it has"),
-        ("2 NUMA nodes", str(len(nodes)), "copies between nodes run" if len(nodes) > 1 else
+        ("2 NUMA nodes", str(len(facts.nodes)), "copies between nodes run" if len(facts.nodes) > 1 else
          "copies between nodes are skipped"),
     ]
     lines = [f"  {'wanted':24} {'found':12} effect"]
     lines += [f"  {wanted:24} {found:12} {effect}" for wanted, found, effect in rows]
-    skipped: dict[str, None] = {}
-    for name in notebooks.names():
-        parameters = notebooks.defaults(name)
-        found = notebooks.planned(name, paths.run(paths.DEFAULT_RUN), parameters)
-        skipped |= {f"  skipped here: {what}: {why}": None for what, why in found.skipped}
-    return [*lines, *skipped]
+    planned = joined(planning.proposed(question, planning.defaults(question), facts)
+                     for question in QUESTIONS.values())
+    return [*lines, *(f"  skipped here: {what}: {why}" for what, why in planned.skipped)]
 
 
 def _verify_everything(say) -> None:
@@ -66,19 +64,17 @@ def _catch_corruption(say) -> None:
         try:
             ctools.run(["--verify", "--backing=auto", "--pairs=8", f"serial:bulk:{planted}"],
                        ctools.PLANTED)
-        except Problem as problem:
-            if "wrong copy" in str(problem):
-                continue
-            raise
-        raise Problem(f"the {planted} kernel was not caught", "verification is broken",
-                      "do not trust any figure of this build")
+        except WrongCopy:
+            continue
+        raise WrongCopy(f"the {planted} kernel was not caught", "verification is broken",
+                        "do not trust any figure of this build")
     say("caught: a planted kernel that drops the last word, and one that writes one too many")
 
 
 def _catch_slowness(say) -> None:
     ratio = planted_slowdown(processes=16, rounds=96)
     if not ratio.high < 1:
-        raise Problem(f"a kernel planted 3 % slower was measured as {ratio}",
+        raise Lacking(f"a kernel planted 3 % slower was measured as {ratio}",
                       "this machine is too noisy just now to see 3 %",
                       "stop what else is running and try again")
     say(f"caught: a kernel planted 3 % slower, measured as {ratio} times as fast")
@@ -95,5 +91,4 @@ def planted_slowdown(processes: int, rounds: int) -> estimate.Estimate:
     for line in output.splitlines():
         logs = np.log([arm["ns"] for arm in json.loads(line)["arms"]])
         medians.append(np.median(logs[0::2].mean(axis=0) - logs[1::2].mean(axis=0)))
-    logs = estimate.interval(np.array(medians))
-    return estimate.Estimate(*(math.exp(x) for x in (logs.value, logs.low, logs.high)))
+    return estimate.exponential(estimate.interval(np.array(medians)))

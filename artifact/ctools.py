@@ -11,10 +11,11 @@ import subprocess
 from pathlib import Path
 
 from artifact import paths
-from artifact.problem import Problem, one_line
+from artifact.problem import Lacking, Problem, WrongCopy, one_line
 
 PAGECOPY = paths.CTOOLS / "pagecopy"
 PLANTED = paths.CTOOLS / "pagecopy-planted"
+MOVEPAGES = paths.CTOOLS / "movepages"
 
 PR_SET_PDEATHSIG = 1    # linux/prctl.h
 
@@ -22,7 +23,7 @@ PR_SET_PDEATHSIG = 1    # linux/prctl.h
 def build(program: Path = PAGECOPY) -> Path:
     """Builds a program of ``ctools/`` unless it is up to date.
 
-    Raises Problem where there is no compiler or it fails.
+    Raises Lacking where there is no compiler or it fails.
     """
     with open(paths.CTOOLS / "Makefile") as lock:
         # Two builds of one program at once would each start a compiler.
@@ -31,7 +32,7 @@ def build(program: Path = PAGECOPY) -> Path:
                                program.name], capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-        raise Problem("cannot build ctools", lines[0] if lines else "make failed",
+        raise Lacking("cannot build ctools", lines[0] if lines else "make failed",
                       "run 'make -C ctools' to see all of it")
     return program
 
@@ -46,56 +47,43 @@ def fingerprint(program: Path = PAGECOPY) -> str:
     return hashlib.sha256(program.read_bytes()).hexdigest()[:12]
 
 
+# Its exit status where a copy was wrong, as pagecopy --help lists it.
+WRONG_COPY = 2
+
+
 def run(arguments: list[str], program: Path = PAGECOPY) -> str:
-    """Runs a program and returns what it prints; Problem with its own words."""
+    """Runs a program and returns what it prints.
+
+    Raises Problem with its own words where it fails, WrongCopy where it found
+    a copy that is not whole.
+    """
     try:
         done = subprocess.run([program, *arguments], capture_output=True, text=True)
     except OSError as error:
-        raise Problem(f"cannot run {paths.shown(program)}", one_line(error),
+        raise Lacking(f"cannot run {paths.shown(program)}", one_line(error),
                       "run 'make -C ctools'") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        why = said[-1].removeprefix("pagecopy: ") if said else f"status {done.returncode}"
-        raise Problem("pagecopy failed", why,
-                      f"try: ctools/{program.name} {' '.join(arguments)}")
+        kind = WrongCopy if done.returncode == WRONG_COPY else Problem
+        raise kind("pagecopy failed", complaint(done.stderr) or f"status {done.returncode}",
+                   f"try: ctools/{program.name} {' '.join(arguments)}")
     return done.stdout
 
 
+def complaint(stderr: str) -> str:
+    """The last line that a program wrote there, without its own name."""
+    said = stderr.strip().splitlines()
+    return said[-1].removeprefix("pagecopy: ") if said else ""
+
+
 @functools.cache
-def _listed() -> dict:
+def listed() -> dict:
+    """What the program says of itself and of this machine: its copy routines,
+    options, victims, channels and counts (pagecopy --list --json)."""
     return json.loads(run(["--list", "--json"], build()))
 
 
-def primitives() -> dict[str, str | None]:
-    """Each primitive and what this machine lacks for it, None where it runs."""
-    return {name: facts["lacks"] for name, facts in _listed()["primitives"].items()}
-
-
-def kernels_own() -> str:
-    """The primitive that the kernel's copy_page() is made of on this machine."""
-    return _listed()["copy_page"]
-
-
-def high_priority_allowed() -> bool:
-    """Whether threads may have nice -20, as system_highpri_wq's have."""
-    return _listed()["high_priority"]
-
-
-def parse_size(text: str) -> int:
-    """Bytes from '4K', '2M', '1G' or a plain number, as pagecopy reads them.
-
-    Raises Problem for anything else.
-    """
-    factors = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1)
-    if not number.isdecimal() or int(number) == 0:
-        raise Problem(f"size {text!r}", "not a size", "write it as 4K, 2M or 1G")
-    return int(number) * factor
-
-
-def format_size(size: int) -> str:
-    """The shortest text that parse_size() reads back: 2M for 2097152."""
-    for suffix, shift in (("G", 30), ("M", 20), ("K", 10)):
-        if size % (1 << shift) == 0:
-            return f"{size >> shift}{suffix}"
-    return str(size)
+@functools.cache
+def listed_of_moves() -> dict:
+    """What movepages says of itself: kinds of pages, counters, live steps."""
+    program = build(MOVEPAGES)
+    return json.loads(run(["--list", "--json"], program))

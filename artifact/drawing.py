@@ -1,39 +1,80 @@
 # SPDX-License-Identifier: MIT
-"""How a figure of ours looks: theme, dots with intervals, legends."""
+"""How a figure of ours looks: theme, dots with intervals, rows, axes, legends.
 
-import matplotlib.pyplot as plt
+matplotlib is imported when the first figure is drawn and not before: numbers,
+verdicts and texts are made without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import typing
+
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from artifact import estimate, plan
-from artifact.load import Samples
+from artifact import estimate
+from artifact.samples import Samples
 
-sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
-# The same figure must be the same file: no random ids in it.
-plt.rcParams.update({"svg.hashsalt": "pagecopy", "figure.dpi": 110, "legend.frameon": True,
-                     "axes.titlesize": "medium", "axes.titleweight": "bold"})
+if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-COLOURS = list(sns.color_palette("colorblind")) * 2       # more than there are primitives
-PUBLISHED_STYLE = {"marker": "D", "color": "0.45", "linestyle": "none", "markersize": 6}
+# Of the theme's palette, by number: more than there are copy routines.
+COLOURS = [f"C{nth % 10}" for nth in range(20)]
+MARKERS = "osD^v<>"
+PUBLISHED_STYLE: dict[str, typing.Any] = {"marker": "D", "color": "0.45", "linestyle": "none",
+                                          "markersize": 6}
+WIDEST = 15.0       # inches that can be read in the report
 
 
-def own_primitive(samples: Samples) -> str:
-    """The primitive of the cell's baseline: the kernel's copy_page()."""
-    return plan.fields(samples.cell.variants[0])["primitive"]
+@functools.cache
+def pyplot():
+    """matplotlib, with our theme."""
+    import seaborn as sns
+    from matplotlib import pyplot as plt
+
+    sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9, palette="colorblind")
+    # The same figure must be the same file: no random ids in it.
+    plt.rcParams.update({"svg.hashsalt": "pagecopy", "figure.dpi": 110, "legend.frameon": True,
+                         "axes.titlesize": "medium", "axes.titleweight": "bold"})
+    return plt
+
+
+def subplots(*shape: int, **options):
+    """Figure and axes, laid out so that nothing overlaps."""
+    return pyplot().subplots(*shape, layout="constrained", **options)
 
 
 def dots(ax: Axes, x, y, rows: pd.DataFrame, *, horizontal: bool, colour, label, stable: bool,
-          marker: str = "o") -> None:
+         marker: str = "o") -> None:
     """Estimates with intervals; rows has speedup, low and high."""
     # An interval without an end (two processes or fewer) is drawn as none.
     low = (rows["speedup"] - rows["low"]).where(rows["low"] > 0, 0)
     high = (rows["high"] - rows["speedup"]).where(np.isfinite(rows["high"]), 0)
-    ax.errorbar(x, y, **{"xerr" if horizontal else "yerr": [low, high]}, fmt=marker,
-                color=colour, label=label, markersize=4.5, elinewidth=1.2,
+    ends = [low, high]
+    ax.errorbar(x, y, xerr=ends if horizontal else None, yerr=None if horizontal else ends,
+                fmt=marker, color=colour, label=label, markersize=4.5, elinewidth=1.2,
                 markerfacecolor=colour if stable else "white")
+
+
+def ratio_dots(ax: Axes, labels: list[str], ratios: dict, samples: Samples) -> None:
+    """A dot for each label that has a ratio, in the row of the label."""
+    rows = as_rows(ratios.values())
+    dots(ax, rows["speedup"], [labels.index(label) for label in ratios], rows, horizontal=True,
+         colour=COLOURS[0], label=None, stable=estimate.is_stable(samples))
+
+
+def as_rows(ratios: typing.Iterable[estimate.Estimate]) -> pd.DataFrame:
+    """Ratios as the columns that dots() draws."""
+    return pd.DataFrame([{"speedup": ratio.value, "low": ratio.low, "high": ratio.high}
+                         for ratio in ratios])
+
+
+def ends(low: float, high: float) -> list[list[float]]:
+    """Error bars of one point; none where an interval has no end."""
+    return [[max(v, 0.0) if math.isfinite(v) else 0.0] for v in (low, high)]
 
 
 def show_all_dots(ax: Axes, values, axis: str) -> None:
@@ -44,12 +85,121 @@ def show_all_dots(ax: Axes, values, axis: str) -> None:
     getattr(ax, f"set_{axis}lim")(0, top)
 
 
-def as_row(ratio: estimate.Estimate) -> dict[str, float]:
-    return {"speedup": ratio.value, "low": ratio.low, "high": ratio.high}
-
-
 def legend_below(fig: Figure, ax: Axes, columns: int = 4) -> None:
     """Hangs below the figure, where no layout moves it into the panels."""
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=columns,
                fontsize="small")
+
+
+def at_one(ax: Axes, axis: str = "x") -> None:
+    """The line of no difference."""
+    getattr(ax, "axvline" if axis == "x" else "axhline")(1, color="0.3", linewidth=1)
+
+
+def line(ax: Axes, x: float, style: str, label: str) -> None:
+    ax.axvline(x, color="0.3", linestyle=style, linewidth=1, label=label)
+
+
+def numbers(axis, text: str = "{:g}") -> None:
+    """Ticks as plain numbers, in that format."""
+    formatted(axis, text.format)
+
+
+def formatted(axis, form: typing.Callable[[float], str]) -> None:
+    """Ticks as that function of their values."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: form(value)))
+
+
+def major_only(axis) -> None:
+    """No minor ticks."""
+    from matplotlib.ticker import NullLocator
+
+    axis.set_minor_locator(NullLocator())
+
+
+def no_minor_labels(axis) -> None:
+    """Minor ticks, if any, without numbers."""
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_minor_formatter(NullFormatter())
+
+
+def log_axis(ax: Axes, axis: str, label: str) -> None:
+    from matplotlib.ticker import LogLocator
+
+    getattr(ax, f"set_{axis}scale")("log")
+    getattr(ax, f"set_{axis}label")(label)
+    which = getattr(ax, f"{axis}axis")
+    low, high = getattr(ax, f"get_{axis}lim")()
+    which.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+    numbers(which)
+    no_minor_labels(which)
+
+
+def sizes_axis(ax: Axes, sizes: list[int], labels: list[str], rotation: float = 0) -> None:
+    """A logarithmic x axis with a tick for each size."""
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(sizes, labels, rotation=rotation)
+    major_only(ax.xaxis)
+
+
+def label_rows(ax: Axes, labels: list[str], first: int = 0) -> None:
+    ax.set_yticks(range(first, first + len(labels)), labels)
+    ax.set_ylim(first + len(labels) - 0.5, first - 0.5)
+
+
+def right_texts(ax: Axes, labels: list[str], texts: dict[str, str], size: str = "x-small") -> None:
+    """A text at the right end of each row that has one."""
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(range(len(labels)), [texts.get(label, "") for label in labels],
+                     fontsize=size)
+    right.tick_params(length=0)
+
+
+def rows_of_panels(panels: int, labels: list[str], width: float, sharex: bool = False):
+    """Panels that share their rows; in two lines of panels where one would be
+    too wide to read in the report."""
+    lines = 1 if 3.2 + width * panels <= WIDEST else 2
+    columns = math.ceil(panels / lines)
+    fig, axes = subplots(lines, columns, sharey=True, sharex=sharex, squeeze=False,
+                         figsize=(3.2 + width * columns, (1.8 + 0.34 * len(labels)) * lines))
+    for unused in axes.flat[panels:]:
+        unused.set_axis_off()
+    label_rows(axes[0][0], labels)
+    return fig, list(axes.flat[:panels])
+
+
+QUANTILES = {0.5: "o", 0.9: "d", 0.99: "^"}
+
+
+def quantiles(ax: Axes, values: np.ndarray, y: float, marks: dict | None = None) -> None:
+    """Quantiles of pooled values in a row, which have no interval."""
+    marks = marks or QUANTILES
+    found = np.quantile(values, list(marks))
+    ax.plot([found[0], found[-1]], [y, y], color="0.8", linewidth=1, zorder=1)
+    for x, (q, marker) in zip(found, marks.items()):
+        ax.plot(x, y, marker, color=COLOURS[0 if q == 0.5 else 3], markersize=5)
+
+
+def quantile_legend(ax: Axes) -> None:
+    for q, marker in QUANTILES.items():
+        ax.plot([], [], marker, color=COLOURS[0 if q == 0.5 else 3], label=f"p{100 * q:.0f}")
+
+
+def nothing(why: str) -> Figure:
+    """A figure that says why there is none."""
+    fig, ax = subplots(figsize=(7, 1.5))
+    ax.annotate(why, (0.5, 0.5), xycoords="axes fraction", ha="center")
+    ax.set_axis_off()
+    return fig
+
+
+def write_below(fig: Figure, text: str) -> None:
+    """Below all that the layout has placed, which must not move any more."""
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    bottom = fig.get_tightbbox().y0 / fig.get_figheight()
+    fig.text(0.5, bottom - 0.01, text, ha="center", va="top", fontsize="x-small", color="0.4")

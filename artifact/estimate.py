@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from artifact import plan
-from artifact.load import Samples
+from artifact.cells import REPLICAS, TWIN
+from artifact.samples import Samples
 
 LEVEL = 0.95
 BATCHES = 5
@@ -96,7 +96,7 @@ def _paired(samples: Samples, times: dict[str, np.ndarray], arm: str, over: str)
     is not the middle of single times.
     """
     def logs(name: str) -> list[np.ndarray]:
-        names = _replicas(samples) if name == samples.cell.variants[0] else [name]
+        names = _replicas(samples) if name == samples.cell.baseline else [name]
         return [np.log(times[n] / samples.bytes[n]) for n in names]
 
     pairs = [a - b for a in logs(over) for b in logs(arm)]
@@ -104,7 +104,7 @@ def _paired(samples: Samples, times: dict[str, np.ndarray], arm: str, over: str)
 
 
 def _replicas(samples: Samples) -> list[str]:
-    return [samples.cell.variants[0] + replica for replica in plan.REPLICAS]
+    return [samples.cell.baseline + replica for replica in REPLICAS]
 
 
 def speedup(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
@@ -161,8 +161,8 @@ def rate(hits: np.ndarray, tries: np.ndarray, level: float = LEVEL) -> Estimate:
 
 def same_kernel_ratio(samples: Samples) -> Estimate:
     """The A/A ratio: the twin over the baseline, by the way of every ratio."""
-    first = samples.cell.variants[0]
-    return speedup(samples, first + plan.TWIN, first)
+    first = samples.cell.baseline
+    return speedup(samples, first + TWIN, first)
 
 
 def is_stable(samples: Samples) -> bool:
@@ -178,17 +178,10 @@ def is_stable(samples: Samples) -> bool:
 def best_serial(samples: Samples, like: str = "") -> str:
     """The serial bulk arm that moves a byte in the least time; of those that
     copy as much as the arm ``like``, where sizes differ within the cell."""
-    arms = [arm for arm in samples.cell.variants if plan.fields(arm)["strategy"] == "serial"
-            and plan.fields(arm)["rule"] == "bulk"
-            and (not like or work(arm) == work(like))]
-    first = samples.cell.variants[0]
-    return max(arms, key=lambda arm: log_speedups(samples, arm, first).mean())
-
-
-def work(arm: str) -> tuple[str, ...]:
-    """What must be equal for two arms to copy as much."""
-    fields = plan.fields(arm)
-    return tuple(fields[name] for name in ("bytes", "folios", "migrators"))
+    cell = samples.cell
+    arms = [arm for arm in cell.where(strategy="serial", rule="bulk")
+            if not like or cell.of(arm).work == cell.of(like).work]
+    return max(arms, key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
 
 
 def gbps(samples: Samples, arm: str) -> float:
@@ -204,19 +197,16 @@ def cpu_seconds_per_gib(samples: Samples, arm: str) -> float:
 
 
 def table(samples: Samples, over: str | None = None) -> pd.DataFrame:
-    """One row per arm that copies: its fields, throughput and speed-up.
+    """One row per arm whose copies are timed: what it is, throughput and speed-up.
 
     over: the arm that the speed-ups are relative to; the baseline if None.
     """
-    over = over or samples.cell.variants[0]
+    over = over or samples.cell.baseline
     rows = []
-    for arm in samples.cell.variants:
-        fields = plan.fields(arm)
-        if fields["observe"] != "copy":
-            continue
+    for arm in samples.cell.where(observe="copy"):
         ratio = speedup(samples, arm, over)
-        rows.append({"arm": arm, **fields, "gbps": gbps(samples, arm),
+        rows.append({"arm": arm, **dataclasses.asdict(samples.cell.of(arm)),
+                     "gbps": gbps(samples, arm),
                      "us": 1e6 * float(np.median(samples.seconds[arm])),
                      "speedup": ratio.value, "low": ratio.low, "high": ratio.high})
-    frame = pd.DataFrame(rows)
-    return frame.astype({"delay": float, "threads": int, "folios": int})
+    return pd.DataFrame(rows)

@@ -12,10 +12,11 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from artifact import paths
-from artifact.problem import Problem
+from artifact.problem import Damaged
 
 # Kernel parameters that change what copying costs; a trailing dot is a prefix.
 TELLING_PARAMETERS = (
@@ -65,8 +66,6 @@ def volatile() -> dict[str, float]:
 
 def busiest_cpu(seconds: float) -> float:
     """Share of the time, 0..1, that the busiest CPU worked over so long."""
-    import time
-
     before = _busy_ticks()
     time.sleep(seconds)
     return max((busy - busy0) / max(total - total0, 1) for (busy, total), (busy0, total0)
@@ -93,13 +92,9 @@ def memory_bytes() -> int:
     return min(limits)
 
 
-def on_one_node(cpus: list[int]) -> list[int]:
-    """Those of the CPUs that are on the NUMA node of the first."""
-    for node in memory_nodes():
-        local = expand_list(_node(node)["cpus"])
-        if cpus[0] in local:
-            return [cpu for cpu in cpus if cpu in local]
-    return cpus
+def node_cpus(node: int) -> list[int]:
+    """The CPUs of a NUMA node; none where it has memory alone."""
+    return expand_list(_node(node)["cpus"])
 
 
 def placements() -> dict[str, list[int]]:
@@ -148,13 +143,13 @@ def commit() -> str:
 
 
 def load(path: Path) -> dict:
-    """A machine record from its file; Problem where it is none."""
+    """A machine record from its file; Damaged where it is none."""
     try:
         found = json.loads(path.read_text())
         found["cpu"]["model"], found["kernel"]["release"]
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Problem(f"machine record {paths.shown(path)}", f"not readable ({error})",
+        raise Damaged(f"machine record {paths.shown(path)}", f"not readable ({error})",
                       "delete it; the next run writes it anew") from error
 
 

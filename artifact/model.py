@@ -8,15 +8,22 @@ costs ``dispatch`` seconds a call. Fitted to logarithms of throughputs, so
 that every thread count weighs the same.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
+import typing
 
 import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from artifact import estimate, harm, plan, published
-from artifact.load import Samples
+from artifact import drawing, estimate, published, teams
+from artifact.experiments.thread_sweep import spread_cells
+from artifact.samples import Samples
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEAST_ROWS = 4          # one more than there are numbers to fit
 
@@ -52,10 +59,13 @@ def fit(table: Table) -> Fit:
     start = np.log([table.gbps[0] / table.threads[0], table.gbps.max() * 1.05,
                     max(table.size / (table.gbps.max() * 1e9) / 1000, 1e-9)])
 
+    def of(logs: np.ndarray) -> Fit:
+        one, limit, dispatch = np.exp(logs)
+        return Fit(one, limit, dispatch, table.size)
+
     def misses(logs: np.ndarray) -> np.ndarray:
-        return np.log(Fit(*np.exp(logs), table.size).gbps(table.threads) / table.gbps)
-    found = optimize.least_squares(misses, start, loss="soft_l1", f_scale=0.1)
-    return Fit(*np.exp(found.x), table.size)
+        return np.log(of(logs).gbps(table.threads) / table.gbps)
+    return of(optimize.least_squares(misses, start, loss="soft_l1", f_scale=0.1).x)
 
 
 def left_out_errors(table: Table) -> np.ndarray:
@@ -95,9 +105,9 @@ def own_tables(cells: list[Samples]) -> list[Table]:
     tables = []
     for samples in cells:
         by_primitive: dict[str, dict[int, str]] = {}
-        for arm in harm.teams(samples, dispatch="wake", caller="works"):
-            fields = plan.fields(arm)
-            by_primitive.setdefault(fields["primitive"], {})[int(fields["threads"])] = arm
+        for arm in teams.teams(samples, dispatch="wake", caller="works"):
+            what = samples.cell.of(arm)
+            by_primitive.setdefault(what.primitive, {})[what.threads] = arm
         for primitive, arms in by_primitive.items():
             threads = sorted(arms)
             tables.append(Table(f"here, {samples.cell.label}, {primitive}", np.array(threads),
@@ -106,7 +116,7 @@ def own_tables(cells: list[Samples]) -> list[Table]:
     return tables
 
 
-def break_even(one: float, limit: float, dispatch: float, threads: int) -> float:
+def pays_from_bytes(one: float, limit: float, dispatch: float, threads: int) -> float:
     """Bytes per call from which so many threads beat one; infinite if never.
 
     one, limit in GB/s, dispatch in s for each thread of a call.
@@ -114,3 +124,70 @@ def break_even(one: float, limit: float, dispatch: float, threads: int) -> float
     rate = min(threads * one, limit)
     saved = 1 / (one * 1e9) - 1 / (rate * 1e9)      # s for each byte
     return threads * dispatch / saved if saved > 0 else math.inf
+
+
+def model_figure(cells: list[Samples], cpus: int, one_thread_gbps: float, limit_gbps: float,
+                 dispatch_us: float) -> Figure:
+    """The model on every table, its error, and what it says of another machine."""
+    tables = [table for table in [*published_tables(), *own_tables(spread_cells(cells))]
+              if len(table.threads) >= 2]
+    fig, (fits, elsewhere) = drawing.subplots(1, 2, figsize=(15, 6.2))
+    for i, table in enumerate(tables):
+        enough = len(table.threads) >= LEAST_ROWS
+        colour = drawing.COLOURS[i % 10]
+        text = ": too few counts to fit"
+        if enough:
+            grid = np.geomspace(1, table.threads.max(), 60)
+            fits.plot(grid, fit(table).gbps(grid), color=colour, linewidth=1)
+            errors = np.abs(np.log(left_out_errors(table)))
+            text = f": off by {100 * math.expm1(np.median(errors)):.0f} %, at most " \
+                   f"{100 * math.expm1(errors.max()):.0f} %"
+        fits.plot(table.threads, table.gbps, "o" if table.ours else "D", color=colour, markersize=5,
+                  label=table.name + text)
+    fits.set_xscale("log", base=2)
+    fits.set_yscale("log")
+    for axis in (fits.xaxis, fits.yaxis):
+        drawing.numbers(axis)
+        drawing.major_only(axis)
+    fits.set_yticks([2, 5, 10, 20, 40])
+    fits.set_xlabel("threads")
+    fits.set_ylabel("GB/s")
+    fits.set_title("each table, and the model fitted to it")
+    fits.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2,
+                title="how far off on rows it was not fitted to: median, worst")
+    _elsewhere(elsewhere, cpus, one_thread_gbps, limit_gbps, dispatch_us)
+    fig.suptitle("time(N) = N dispatch + bytes / min(N one, limit)")
+    return fig
+
+
+def _elsewhere(ax, cpus: int, one: float, limit: float, dispatch_us: float) -> None:
+    """Speed-up over one thread by size of the call, on a machine as described."""
+    sizes = np.geomspace(1 << 12, 1 << 30, 100)
+    counts = sorted({n for n in (2, 4, 8, 16, 32, 64) if n <= cpus} | {cpus})
+    for i, count in enumerate(counts):
+        serial = sizes / (one * 1e9)
+        team = count * dispatch_us * 1e-6 + sizes / (min(count * one, limit) * 1e9)
+        pays = pays_from_bytes(one, limit, dispatch_us * 1e-6, count)
+        label = f"{count} threads: never" if math.isinf(pays) else \
+            f"{count} threads: from {pays / 1024:,.0f} KiB"
+        ax.plot(sizes, serial / team, color=drawing.COLOURS[i], label=label)
+    drawing.at_one(ax, "y")
+    ax.axvline(2 << 20, color="0.3", linestyle=":", linewidth=1)
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    ax.set_ylim(1 / 16, None)
+    drawing.formatted(ax.xaxis, _size)
+    drawing.numbers(ax.yaxis, "{:.3g}")
+    ax.set_xlabel("bytes per call; dotted: one huge page")
+    ax.set_ylabel("speed-up over one worker without dispatch")
+    ax.set_title(f"where threads pay on a machine with {cpus} CPUs, {one:g} GB/s from one,\n"
+                 f"{limit:g} from all, {dispatch_us:g} us of dispatch for each thread",
+                 fontsize="small")
+    ax.legend(fontsize="small", loc="upper left")
+
+
+def _size(value: float) -> str:
+    for unit, shift in (("G", 30), ("M", 20), ("K", 10)):
+        if value >= 1 << shift:
+            return f"{value / (1 << shift):g}{unit}"
+    return f"{value:g}"

@@ -4,9 +4,10 @@
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from artifact.problem import Problem
+from artifact.problem import Misuse, Unwritable, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 CTOOLS = ROOT / "ctools"
@@ -35,9 +36,19 @@ class Run:
         self.may_measure = may_measure
         self.cells = measured / "cells"
         self.machine = measured / "machine.json"
+        self.plan = measured / "plan.json"
+        self.older_plans = measured / "plans.json"
         self.figures = drawn / "figures"
         self.notebooks = drawn / "notebooks"
         self.report = drawn / "report.html"
+
+    def cell_file(self, cell: str) -> Path:
+        """Where the samples of the cell with that id are, once it is finished."""
+        return self.cells / f"{cell}.json.gz"
+
+    def rejected_file(self, cell: str) -> Path:
+        """A first attempt that failed its own check, kept beside the second."""
+        return self.cells / f"{cell}.rejected.json.gz"
 
 
 def run(name: str) -> Run:
@@ -46,8 +57,8 @@ def run(name: str) -> Run:
         measured = RECORDED / _checked(name.removeprefix("recorded/"))
         if not measured.is_dir():
             known = ", ".join(sorted(p.name for p in RECORDED.glob("*/"))) or "none"
-            raise Problem(f"run {name}", f"no such recorded run (there is {known})",
-                          "name one of those")
+            raise Misuse(f"run {name}", f"no such recorded run (there is {known})",
+                         "name one of those")
         return Run(measured, RESULTS / "recorded" / measured.name, may_measure=False)
     folder = RESULTS / _checked(name)
     return Run(folder, folder, may_measure=True)
@@ -55,26 +66,39 @@ def run(name: str) -> Run:
 
 def _checked(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name == "recorded":
-        raise Problem(f"run {name!r}", "not a folder name",
-                      "use letters, digits, '.', '_' and '-'")
+        raise Misuse(f"run {name!r}", "not a folder name",
+                     "use letters, digits, '.', '_' and '-'")
     return name
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; a full disk leaves the old one."""
+    """Writes a file whole or not at all; a full disk leaves the old one.
+
+    Raises Unwritable.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())     # or a crash may leave the name and not the bytes
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the system's word that this cannot be written into a Problem."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())     # or a crash may leave the name and not the bytes
-        os.replace(temporary, path)
+        yield
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise Problem(f"cannot write {shown(path)}", error.strerror or str(error),
-                      "make room or set RESULTS to a folder you may write to") from error
+        raise Unwritable(f"cannot write {shown(path)}", error.strerror or one_line(error),
+                         "make room or set RESULTS to a folder you may write to") from error
 
 
 def shown(path: Path) -> str:

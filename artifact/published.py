@@ -6,7 +6,7 @@ import functools
 import pandas as pd
 
 from artifact import paths
-from artifact.problem import Problem, one_line
+from artifact.problem import Damaged, one_line
 
 COLUMNS = ["source_id", "machine", "cpu", "arch", "page_size_kib", "pages", "bytes_moved",
            "variant", "threads", "cache_state", "qualifier", "value", "unit", "stddev", "note"]
@@ -21,7 +21,7 @@ REQUEST = "Mel Gorman, linux-mm, 9 March 2017, answering '[PATCH 0/6] Enable par
 def figures() -> pd.DataFrame:
     """One row per published figure; value is a float, unit says of what.
 
-    Raises Problem where the files are missing or inconsistent.
+    Raises Damaged where the files are missing or inconsistent.
     """
     found, known = _read("figures.csv", COLUMNS), _read("sources.csv", SOURCE_COLUMNS)
     _check("figures.csv", "a source that sources.csv lacks",
@@ -45,14 +45,14 @@ def sources() -> pd.DataFrame:
 
 
 def value(source_id: str, variant: str, unit: str, **where) -> float:
-    """The one published figure that fits; Problem where not exactly one does."""
+    """The one published figure that fits; Damaged where not exactly one does."""
     found = figures()
     chosen = (found["source_id"] == source_id) & (found["variant"] == variant) & \
         (found["unit"] == unit)
     for column, wanted in where.items():
         chosen &= found[column] == wanted
     if chosen.sum() != 1:
-        raise Problem(f"published figure {source_id} {variant}", f"{chosen.sum()} rows fit",
+        raise Damaged(f"published figure {source_id} {variant}", f"{chosen.sum()} rows fit",
                       "restore data/published/figures.csv")
     return float(found[chosen]["value"].iloc[0])
 
@@ -62,15 +62,15 @@ def _read(name: str, columns: list[str]) -> pd.DataFrame:
     try:
         found = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise Problem(f"cannot read {paths.shown(path)}", one_line(error),
+        raise Damaged(f"cannot read {paths.shown(path)}", one_line(error),
                       "restore it: git checkout data/published") from error
     if list(found.columns) != columns:
-        raise Problem(f"file {paths.shown(path)}", "its columns are not the documented ones",
+        raise Damaged(f"file {paths.shown(path)}", "its columns are not the documented ones",
                       "restore it: git checkout data/published")
     return found
 
 
 def _check(name: str, what: str, wrong: pd.Series) -> None:
     if wrong.any():
-        raise Problem(f"data/published/{name}", f"line {wrong.idxmax() + 2} has {what}",
+        raise Damaged(f"data/published/{name}", f"line {wrong.idxmax() + 2} has {what}",
                       "restore it: git checkout data/published")

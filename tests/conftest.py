@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from artifact import ctools, paths, plan
+from artifact import ctools, paths
+from artifact.cells import Cell
+from artifact.host import Host, Lab
 
 TINY = ("--base=4K", "--huge=64K", "--pairs=8", "--backing=auto", "--rounds=3")
 
@@ -60,8 +62,29 @@ def in_one_of_three_looks(test):
 def tiny_cell(label="tiny", processes=2, variants=("serial:bulk:memcpy", "serial:page:memcpy"),
               **more):
     """A cell that takes a fraction of a second."""
-    return plan.Cell("test", label, TINY, tuple(variants), processes,
-                     **{"resolution": 1e9, **more})
+    return Cell("test", label, TINY, tuple(variants), processes,
+                **{"resolution": 1e9, **more})
+
+
+ROLES = {"memcpy": ["libc"], "word8": ["careful"], "byte": ["floor"], "empty": ["nothing"],
+         "movsq": ["own-then"], "movsb": ["own-now"], "unrolled": ["fallback"], "regs64": [],
+         "avx2": [], "avx512": [], "nt-sse2": [], "nt-avx2": ["streaming"], "nt-avx512": [],
+         "nt-4pages": [], "ldp-stnp": ["own-then", "streaming"], "ldp-stp": []}
+
+
+def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
+    """A machine that is not this one: x86-64, two CPUs, one node, all allowed."""
+    cpus = tuple(cpus)
+    orders = {"spread": cpus, **{name: tuple(order) for name, order in (placements or {}).items()}}
+    return Host(**{
+        "cpus": cpus, "placements": orders, "memory_bytes": 24 << 30, "energy": (),
+        "nodes": {node: tuple(each) for node, each in (nodes or {0: cpus}).items()},
+        "no_energy": "no counters", "high_priority": True, "refused": {"nodes": "", "limit": ""},
+        "copy_page": "movsq", "migrator_copies": 8, "scan_most": 1024,
+        "lacks": {name: "an arm64 CPU" if name.startswith("ldp") else "" for name in ROLES},
+        "roles": {name: tuple(roles) for name, roles in ROLES.items()},
+        "victims": dict.fromkeys(("integer", "l2", "llc", "stream", "timer"), "a victim"),
+        "lab": Lab(lab_lacks, ("amd64", "rt", "highmem"), False, "00000000"), **more})
 
 
 def on_one_cpu():
@@ -73,8 +96,8 @@ def without_huge_pages():
     """For preexec_fn: the kernel gives this process base pages only."""
     import ctypes
 
-    PR_SET_THP_DISABLE = 41     # linux/prctl.h
-    assert ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0
+    disable = 41    # PR_SET_THP_DISABLE in linux/prctl.h
+    assert ctypes.CDLL(None).prctl(disable, 1, 0, 0, 0) == 0
 
 
 def one_line(done, *words):

@@ -4,7 +4,9 @@
 import numpy as np
 import pytest
 
-from artifact import estimate, load, plan
+from artifact import estimate
+from artifact.cells import REPLICAS, TWIN, Cell
+from artifact.samples import Samples
 from tests.conftest import tiny_cell
 
 BASE, OTHER = "serial:bulk:memcpy", "serial:page:memcpy"
@@ -15,17 +17,17 @@ def samples(rng, slower=1.0, processes=32, rounds=48, noise=0.15):
 
     The noise is skewed, as times are: they have a floor and no ceiling.
     """
-    cell = plan.Cell("test", "synthetic", ("--huge=2M", "--base=4K", f"--rounds={rounds}"),
-                     (BASE, OTHER), processes)
+    cell = Cell("test", "synthetic", ("--huge=2M", "--base=4K", f"--rounds={rounds}"),
+                (BASE, OTHER), processes)
     weather = rng.normal(0, 0.3, (processes, 1)) + rng.normal(0, 0.05, (processes, rounds))
 
     def times(factor):
         return 2e-4 * factor * np.exp(weather + rng.exponential(noise, (processes, rounds)))
     seconds = {name: times(1) for name in
-               (BASE + again for again in (*plan.REPLICAS, plan.TWIN))}
+               (BASE + again for again in (*REPLICAS, TWIN))}
     seconds[OTHER] = times(slower)
-    return load.Samples(cell, seconds, {}, {}, {}, dict.fromkeys(seconds, 2 << 20), {},
-                        [{"huge_share": 1.0}] * processes)
+    return Samples(cell, seconds, {}, {}, {}, dict.fromkeys(seconds, 2 << 20), {},
+                   [{"huge_share": 1.0}] * processes)
 
 
 def test_a_known_ratio_is_found_however_the_machine_wanders():
@@ -121,7 +123,7 @@ def test_one_process_promises_nothing():
 def test_a_cell_that_contradicts_itself_is_unstable():
     made = samples(np.random.default_rng(8))
     assert estimate.is_stable(made)
-    made.seconds[BASE + plan.TWIN] *= 1.03
+    made.seconds[BASE + TWIN] *= 1.03
     assert not estimate.is_stable(made)
 
 

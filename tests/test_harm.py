@@ -7,9 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from artifact import estimate, harm, harm_figures, load, plan
+from artifact import estimate, teams
+from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.estimate import Estimate
-from artifact.worker import CALLER_CPU, WORKERS_CPU
+from artifact.experiments import break_even, charge, concurrent, idle_scan, load, victim
+from artifact.experiments.victim import ALONE
+from artifact.policies import POLICIES, policy_of
+from artifact.samples import CALLER_CPU, WORKERS_CPU, Samples
+from artifact.variant import Variant
 
 SERIAL, STREAM = "serial:bulk:movsq", "serial:bulk:nt-avx2"
 TEAM = "parallel:bulk:nt-avx2:caller=works:threads=2"
@@ -19,27 +24,27 @@ def made(seconds, channels=None, counts=None, options=(), processes=16, rounds=1
     """A cell in which each arm takes so many seconds, give or take 2 %."""
     rng = np.random.default_rng(5)
     first, *others = seconds
-    cell = plan.Cell("test", "made", ("--huge=2M", "--base=4K", f"--rounds={rounds}", *options),
-                     tuple(seconds), processes)
+    cell = Cell("test", "made", ("--huge=2M", "--base=4K", f"--rounds={rounds}", *options),
+                tuple(seconds), processes)
 
     def times(value):
         return value * np.exp(rng.normal(0, 0.02, (processes, rounds)))
-    arms = {first + again: times(seconds[first]) for again in (*plan.REPLICAS, plan.TWIN)}
+    arms = {first + again: times(seconds[first]) for again in (*REPLICAS, TWIN)}
     arms |= {arm: times(seconds[arm]) for arm in others}
-    return load.Samples(cell, arms, {}, {arm: (channels or {}).get(arm, {}) for arm in arms},
-                        {arm: (counts or {}).get(arm, {}) for arm in arms},
-                        {arm: harm.work_bytes(arm, 2 << 20) for arm in arms}, {},
-                        [{"huge_share": 1.0}] * processes)
+    return Samples(cell, arms, {}, {arm: (channels or {}).get(arm, {}) for arm in arms},
+                   {arm: (counts or {}).get(arm, {}) for arm in arms},
+                   {arm: cell.of(arm).copied * cell.of(arm).migrators for arm in arms}, {},
+                   [{"huge_share": 1.0}] * processes)
 
 
 def test_a_policy_is_found_by_its_options_and_no_other():
-    assert plan.policy(SERIAL) == "serial"
-    for label, options in plan.POLICIES.items():
-        variant = f"parallel:bulk:memcpy:{options.format(chunk='64K')}"
+    for policy in POLICIES:
+        variant = f"parallel:bulk:memcpy:{policy.options.format(chunk='64K')}"
         for more in ("", ":threads=2", ":threads=2:bytes=4K:observe=phases:folios=3:migrators=2"):
-            assert plan.policy(variant + more) == label
-    with pytest.raises(KeyError):
-        plan.policy("parallel:bulk:memcpy:affinity=unbound")
+            assert policy_of(Variant.parse(variant + more)) is policy
+    for other in (SERIAL, "parallel:bulk:memcpy:affinity=unbound"):
+        with pytest.raises(KeyError):
+            policy_of(Variant.parse(other))
 
 
 @pytest.mark.parametrize("ratios, found", [
@@ -48,7 +53,7 @@ def test_a_policy_is_found_by_its_options_and_no_other():
     ([1.5, 0.5, 2.0], 2 ** 13.5)])
 def test_break_even_is_where_the_curve_stays_above_1(ratios, found):
     curve = {1 << 12 + i: Estimate(r, 0.9 * r, 1.1 * r) for i, r in enumerate(ratios)}
-    value, low, high = harm.break_even(curve)
+    value, low, high = break_even.pays_from(curve)
     assert value == pytest.approx(found) and low <= value <= high
 
 
@@ -56,7 +61,7 @@ def test_each_size_is_compared_with_the_best_serial_copy_of_that_size():
     samples = made({SERIAL: 4e-4, STREAM: 2e-4, TEAM: 1e-4,
                     SERIAL + ":bytes=4K": 1e-6, STREAM + ":bytes=4K": 2e-6,
                     TEAM + ":bytes=4K": 4e-6})
-    found = harm.by_size(samples, plan.policy(TEAM))
+    found = break_even.by_size(samples, "works")
     assert list(found) == [4096, 2 << 20]
     assert found[2 << 20].value == pytest.approx(2, rel=0.02)
     assert found[4096].value == pytest.approx(0.25, rel=0.02)
@@ -66,7 +71,7 @@ def test_each_size_is_compared_with_the_best_serial_copy_of_that_size():
                                              (1.5, "worse"), (1.05, "open")])
 def test_no_worse_is_judged_against_the_margin_and_not_against_1(slower, verdict):
     samples = made({SERIAL: 3e-4, STREAM: 2e-4, TEAM: 2e-4 * slower})
-    ratio, found = harm.no_worse(samples, TEAM, margin_percent=5)
+    ratio, found = teams.no_worse(samples, TEAM, margin_percent=5)
     assert found == verdict and ratio.low < slower < ratio.high
 
 
@@ -81,17 +86,17 @@ def test_late_is_later_than_a_whole_best_serial_copy():
     waits = [np.array([1e-4] * 9 + [5e-4] * 3)] * 16
     samples = made({SERIAL: 4e-4, STREAM: 2e-4, TEAM: 3e-4}, channels={TEAM: {"wait": waits}},
                    counts={TEAM: {"taken_back": np.full(16, 6)}})
-    assert harm.late_share(samples, TEAM).value == pytest.approx(0.25)
-    assert harm.taken_back_share(samples, TEAM) == pytest.approx(0.5)
-    assert len(harm.delays(samples, TEAM)) == 16 * 12
+    assert load.late_share(samples, TEAM).value == pytest.approx(0.25)
+    assert load.taken_back_share(samples, TEAM) == pytest.approx(0.5)
+    assert len(load.delays(samples, TEAM)) == 16 * 12
     nobody = made({SERIAL: 4e-4, TEAM: 3e-4})
-    assert harm.late_share(nobody, TEAM) is None and len(harm.delays(nobody, TEAM)) == 0
+    assert load.late_share(nobody, TEAM) is None and len(load.delays(nobody, TEAM)) == 0
 
 
 def test_a_wake_up_that_is_periods_late_stands_for_those_it_missed():
-    samples = made({plan.ALONE: 1e-6}, channels={plan.ALONE: {"wakeup": [
+    samples = made({ALONE: 1e-6}, channels={ALONE: {"wakeup": [
         np.array([1e-5, 3.2e-3])] * 16}})
-    found = harm.wakeups(samples, plan.ALONE)
+    found = victim.wakeups(samples, ALONE)
     assert sorted(np.round(found[found > 1e-4] * 1e3, 3)) == sorted([3.2, 2.2, 1.2, 0.2] * 16)
     assert len(found) == 5 * 16
 
@@ -100,42 +105,43 @@ WINDOWS = ("--victim=integer", "--window=20", "--rate=500")
 
 
 def windows(beside, copies=10, cpu=1e-4):
-    each = {"copy": [np.full(copies, 2e-4)] * 16, "window": [np.full(12, 0.020)] * 16, "victim cpu": [np.full(12, 0.015)] * 16,
+    each = {"copy": [np.full(copies, 2e-4)] * 16, "window": [np.full(12, 0.020)] * 16,
+            "victim cpu": [np.full(12, 0.015)] * 16,
             CALLER_CPU: [np.full(12, copies * cpu / 12)] * 16,
             WORKERS_CPU: [np.full(12, copies * cpu / 12)] * 16}
     serial = {**each, "copy": [np.full(copies, 1e-4)] * 16,
               WORKERS_CPU: [np.zeros(12)] * 16}
-    return made({plan.ALONE: 1e-6, SERIAL: 1e-6, TEAM: beside}, options=WINDOWS, channels={
-        plan.ALONE: {"victim cpu": [np.full(12, 0.020)] * 16, "window": [np.full(12, 0.020)] * 16},
+    return made({ALONE: 1e-6, SERIAL: 1e-6, TEAM: beside}, options=WINDOWS, channels={
+        ALONE: {"victim cpu": [np.full(12, 0.020)] * 16, "window": [np.full(12, 0.020)] * 16},
         SERIAL: serial, TEAM: each},
         counts={TEAM: {"victim_switches": np.full(16, 24)},
-                plan.ALONE: {"victim_switches": np.zeros(16)}})
+                ALONE: {"victim_switches": np.zeros(16)}})
 
 
 def test_a_victims_loss_and_what_it_is_made_of():
     samples = windows(beside=1.25e-6)
-    assert harm.victim_rate(samples, TEAM).value == pytest.approx(0.8, rel=0.02)
-    assert harm.taken_share(samples, TEAM) == pytest.approx(0.25)
-    assert harm.switches_per_second(samples, TEAM) == pytest.approx(24 * 16 / (16 * 12 * 0.02))
-    assert harm.copy_speed(samples, TEAM).value == pytest.approx(0.5)
-    assert harm.copies_per_second(samples, TEAM) == pytest.approx(10 / (12 * 0.020))
-    assert not harm.victim_rate(samples, SERIAL).differs_from_1
+    assert victim.victim_rate(samples, TEAM).value == pytest.approx(0.8, rel=0.02)
+    assert victim.taken_share(samples, TEAM) == pytest.approx(0.25)
+    assert victim.switches_per_second(samples, TEAM) == pytest.approx(24 * 16 / (16 * 12 * 0.02))
+    assert victim.copy_speed(samples, TEAM).value == pytest.approx(0.5)
+    assert victim.copies_per_second(samples, TEAM) == pytest.approx(10 / (12 * 0.020))
+    assert not victim.victim_rate(samples, SERIAL).differs_from_1
 
 
 def test_cpu_time_is_of_caller_and_workers_per_gib():
     samples = windows(beside=1e-6)
     one_gib = (1 << 30) / (2 << 20)
-    assert harm.cpu_per_gib(samples, TEAM) == pytest.approx(2e-4 * one_gib)
-    assert harm.cpu_per_gib(samples, SERIAL) == pytest.approx(1e-4 * one_gib)
-    assert harm.charged_share(samples, TEAM) == pytest.approx(0.5)
+    assert teams.cpu_per_gib(samples, TEAM) == pytest.approx(2e-4 * one_gib)
+    assert teams.cpu_per_gib(samples, SERIAL) == pytest.approx(1e-4 * one_gib)
+    assert charge.charged_share(samples, TEAM) == pytest.approx(0.5)
 
 
 def test_a_crowd_loses_only_where_it_clearly_does():
     cells = [made({SERIAL + more: 1e-4, TEAM + more: 1e-4 * slower}) for more, slower in
              (("", 0.8), (":migrators=2", 1.0), (":migrators=4", 1.3))]
-    assert harm.losing_crowds(cells, plan.policy(TEAM)) == [4]
-    assert harm.losing_crowds(cells[:2], plan.policy(TEAM)) == []
-    assert harm.losing_crowds(cells, "SCHED_IDLE, caller works") == []
+    assert concurrent.losing_crowds(cells, "works") == [4]
+    assert concurrent.losing_crowds(cells[:2], "works") == []
+    assert concurrent.losing_crowds(cells, "idle") == []
 
 
 def test_one_more_cpu_to_look_at_costs_the_slope():
@@ -143,25 +149,25 @@ def test_one_more_cpu_to_look_at_costs_the_slope():
     samples = made({"scan:hot:1": 64 * 20e-9, "scan:hot:101": 64 * 220e-9,
                     "scan:written:1": 30e-9, "scan:written:101": 1030e-9})
     samples = dataclasses.replace(samples, bytes=looks)
-    assert harm.ns_per_cpu(samples, "hot").value == pytest.approx(2, rel=0.05)
-    assert harm.ns_per_cpu(samples, "written").value == pytest.approx(10, rel=0.05)
+    assert idle_scan.ns_per_cpu(samples, "hot").value == pytest.approx(2, rel=0.05)
+    assert idle_scan.ns_per_cpu(samples, "written").value == pytest.approx(10, rel=0.05)
 
 
 def test_stale_is_a_share_of_what_was_found_idle():
     counts = {"scanned": np.full(16, 20), "found_idle": np.full(16, 10), "stale": np.full(16, 1)}
     picky = TEAM.replace("caller=works", "pick=idle")
     samples = made({SERIAL: 1e-4, picky: 1e-4}, counts={picky: counts})
-    assert harm.stale_share(samples, picky).value == pytest.approx(0.1)
+    assert load.stale_share(samples, picky).value == pytest.approx(0.1)
     never = {**counts, "found_idle": np.zeros(16, int), "stale": np.zeros(16, int)}
-    assert harm.stale_share(made({SERIAL: 1e-4, picky: 1e-4}, counts={picky: never}), picky) is None
+    assert load.stale_share(made({SERIAL: 1e-4, picky: 1e-4}, counts={picky: never}), picky) is None
 
 
 def test_only_what_nothing_beats_in_both_is_on_the_front():
-    front = harm_figures._front({"serial": (0.0, 1.0), "fast": (0.5, 2.0), "slow": (0.5, 0.5),
-                                 "mild": (0.1, 1.2)})
+    front = victim._front({"serial": (0.0, 1.0), "fast": (0.5, 2.0), "slow": (0.5, 0.5),
+                           "mild": (0.1, 1.2)})
     assert front == ["serial", "mild", "fast"]
 
 
 def test_the_published_cost_of_a_base_page_is_derived_from_the_published_times():
-    low, high = harm_figures.published_page_us()
+    low, high = break_even.published_page_us()
     assert (round(low, 2), round(high, 2)) == (15.89, 19.32)

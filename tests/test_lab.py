@@ -17,9 +17,15 @@ import nbformat
 import numpy as np
 import pytest
 
-from artifact import ctools, in_kernel, kernels, lab, load, notebooks, paths, plan
-from artifact.problem import Problem
-from tests.conftest import one_line
+from artifact import ctools, machine, paths, planning
+from artifact.cells import KernelCell
+from artifact.experiments import ladder as rungs
+from artifact.experiments import live, moves
+from artifact.measuring import kernels, lab
+from artifact.problem import Lacking, Problem
+from artifact.questions import QUESTIONS
+from artifact.samples import KernelSamples, read_kernel
+from tests.conftest import a_host, one_line
 
 ABSENT = kernels.lacking() or next(
     (f"the {name} kernel is not fetched: make kernel-lab does" for name in kernels.USUAL
@@ -42,8 +48,8 @@ def lab_run(tmp_path_factory):
 def samples(lab_run, experiment, kernel="amd64"):
     folder, _ = lab_run
     run = paths.Run(folder / "lab", folder / "lab", may_measure=True)
-    return load.kernel_cell(run, plan.KernelCell(
-        experiment, kernel, "instructions", notebooks.defaults("08-in-kernel")["boots"],
+    return read_kernel(run, KernelCell(
+        experiment, kernel, "instructions", planning.defaults(QUESTIONS["08-in-kernel"])["boots"],
         kernels.digest()))
 
 
@@ -68,36 +74,36 @@ def test_two_boots_give_the_same_counts_and_the_command_says_so(lab_run):
 def test_bookkeeping_is_dear_only_where_it_was(lab_run):
     """On 64 bits the toggles are some twenty instructions, in high memory hundreds."""
     amd64, rt, highmem = (samples(lab_run, "ladder", name) for name in kernels.USUAL)
-    assert 5 < in_kernel.cost(amd64, "cost:kmap_atomic") < 60
-    assert in_kernel.cost(rt, "cost:kmap_atomic") > 2 * in_kernel.cost(amd64, "cost:kmap_atomic")
-    assert in_kernel.cost(highmem, "cost:kmap_atomic") > 300
+    assert 5 < rungs.cost(amd64, "cost:kmap_atomic") < 60
+    assert rungs.cost(rt, "cost:kmap_atomic") > 2 * rungs.cost(amd64, "cost:kmap_atomic")
+    assert rungs.cost(highmem, "cost:kmap_atomic") > 300
     assert highmem.counts["cost:kmap_atomic"]["highmem"] and "serial:bulk" not in highmem.values
-    assert in_kernel.beyond_bare(amd64, "serial:bulk") < 0 < in_kernel.beyond_bare(
+    assert rungs.beyond_bare(amd64, "serial:bulk") < 0 < rungs.beyond_bare(
         amd64, "serial:page:map=2017")
 
 
 @has_lab
 def test_real_pages_move_and_are_what_they_claim(lab_run):
-    moves = samples(lab_run, "moves")
+    moved = samples(lab_run, "moves")
     each = 2 * lab.MOVE_ROUNDS      # there and back
     for row, migrated, huge in (("base:512", 512 * each, 0), ("huge:16", 16 * 512 * each, 16 * each)):
-        counted = moves.counts[f"{row}:there"]
+        counted = moved.counts[f"{row}:there"]
         assert counted["pgmigrate_success"] == migrated and counted["pgmigrate_fail"] == 0
         assert counted["thp_migration_success"] == huge and counted["thp_migration_split"] == 0
     ladder = samples(lab_run, "ladder")
-    assert in_kernel.bookkeeping(moves, ladder, "base:512:there") > \
-        20 * in_kernel.bookkeeping(moves, ladder, "huge:1:there") > 0
+    assert moves.bookkeeping(moved, ladder, "base:512:there") > \
+        20 * moves.bookkeeping(moved, ladder, "huge:1:there") > 0
 
 
 @has_lab
 def test_the_patch_is_live(lab_run):
     """Each step changes what the real call does, in the direction it must."""
-    live = samples(lab_run, "live")
+    steps = samples(lab_run, "live")
     for way in ("there", "back"):
-        assert in_kernel.step_cost(live, "huge:1", "loop", way) == 0       # what it is beside
-        assert in_kernel.step_cost(live, "huge:1", "bulk", way) < -5000
+        assert live.step_cost(steps, "huge:1", "loop", way) == 0       # what it is beside
+        assert live.step_cost(steps, "huge:1", "bulk", way) < -5000
         for queue in ("highpri", "unbound"):
-            one, two = (in_kernel.step_cost(live, "base:512", f"{queue}:{n}", way) for n in (1, 2))
+            one, two = (live.step_cost(steps, "base:512", f"{queue}:{n}", way) for n in (1, 2))
             assert 2000 < one < two
 
 
@@ -163,7 +169,7 @@ def test_movepages_says_what_it_lacks():
         assert done.stdout == "" and done.returncode == 1
         line, = done.stderr.splitlines()
         return line
-    if len(notebooks.machine.memory_nodes()) == 1:
+    if len(machine.memory_nodes()) == 1:
         assert "one NUMA node with memory" in said() and "make kernel-lab" in said()
     assert "--rounds=0" in said("--rounds=0")
     assert "give a number" in said("--from=-1")
@@ -183,18 +189,22 @@ def test_without_qemu_the_lab_is_one_line(monkeypatch, capsys):
              "qemu-system-x86", "apt-get install")
 
 
-def test_without_qemu_the_notebooks_say_so(monkeypatch):
-    monkeypatch.setattr(kernels, "lacking", lambda: "needs qemu-system-x86")
-    found = plan.page_migration(lab_kernels=["amd64"], boots=2, processes=2)
-    assert ("the virtual machine", "needs qemu-system-x86") in found.skipped
-    assert plan.in_kernel(lab_kernels=["amd64"], boots=2, base_page="4K", huge_page="2M",
-                          delays_ns=[10], processes=2, rounds=2).cells == ()
+def planned(name, host, **changed):
+    question = QUESTIONS[name]
+    return planning.proposed(question, {**planning.defaults(question), **changed}, host)
 
 
-def test_two_nodes_of_its_own_are_asked(monkeypatch):
-    monkeypatch.setattr(plan.machine, "memory_nodes", lambda: [0, 1])
-    monkeypatch.setattr(kernels, "lacking", lambda: "needs qemu-system-x86")
-    cell, = plan.page_migration(lab_kernels=["amd64"], boots=2, processes=3).cells
+def test_without_qemu_the_notebooks_say_so():
+    bare = a_host(lab_lacks="needs qemu-system-x86")
+    for name in ("07-page-migration", "08-in-kernel"):
+        found = planned(name, bare)
+        assert ("the virtual machine", "needs qemu-system-x86") in found.skipped
+        assert found.cells == ()
+
+
+def test_two_nodes_of_its_own_are_asked():
+    host = a_host(lab_lacks="needs qemu-system-x86", nodes={0: [0, 1], 1: []})
+    cell, = planned("07-page-migration", host, processes=3).cells
     assert (cell.kernel, cell.unit, cell.boots) == ("host", "ns", 3)
 
 
@@ -203,7 +213,7 @@ def test_two_nodes_of_its_own_are_asked(monkeypatch):
     ({"lab_kernels": ["../x"]}, "kernel '../x'"), ({"boots": 0}, "boots: 0")])
 def test_nonsense_about_kernels_is_a_problem(changed, message):
     with pytest.raises(Problem, match=message):
-        plan.page_migration(**{"lab_kernels": ["amd64"], "boots": 2, "processes": 2, **changed})
+        planned("07-page-migration", a_host(), **changed)
 
 
 @pytest.mark.parametrize("named, message", [
@@ -255,7 +265,7 @@ def test_a_package_that_has_left_the_mirror_is_replaced_and_it_says_so(tmp_path,
 
     def fake_apt(*arguments, folder=None):
         if arguments[-1].endswith("=1"):
-            raise Problem("cannot ask apt", "E: Version '1' for 'some' was not found", "do")
+            raise Lacking("cannot ask apt", "E: Version '1' for 'some' was not found", "do")
         (folder / "some.deb").write_bytes(b"new")
         return ""
     monkeypatch.setattr(kernels, "_apt", fake_apt)
@@ -291,9 +301,9 @@ def test_steps_that_fail_say_which_and_why():
 
 
 def made(values, bytes_each):
-    cell = plan.KernelCell("made", "amd64", "instructions", 2, "0")
-    return load.KernelSamples(cell, {arm: np.array([[v, v], [v, v]]) for arm, v in values.items()},
-                              {arm: {"bytes": bytes_each[arm]} for arm in values}, [{}, {}])
+    cell = KernelCell("made", "amd64", "instructions", 2, "0")
+    return KernelSamples(cell, {arm: np.array([[v, v], [v, v]]) for arm, v in values.items()},
+                         {arm: {"bytes": bytes_each[arm]} for arm in values}, [{}, {}])
 
 
 def test_bookkeeping_is_what_is_left_beside_the_copy():
@@ -301,18 +311,18 @@ def test_bookkeeping_is_what_is_left_beside_the_copy():
                    "cost:empty": 512, "cost:kmap_atomic": 5632},
                   dict.fromkeys(("serial:bulk", "serial:page", "serial:page:map=2017", "cost:empty",
                                  "cost:kmap_atomic"), 2 << 20))
-    moves = made({"base:512:there": 52_200, "huge:1:there": 2024},
+    moved = made({"base:512:there": 52_200, "huge:1:there": 2024},
                  {"base:512:there": 2 << 20, "huge:1:there": 2 << 20})
-    assert in_kernel.bookkeeping(moves, ladder, "base:512:there") == 100
-    assert in_kernel.bookkeeping(moves, ladder, "huge:1:there") == 2
-    assert in_kernel.cost(ladder, "cost:kmap_atomic") == 10
-    assert in_kernel.beyond_bare(ladder, "serial:page:map=2017") == 4
-    assert in_kernel.beyond_bare(ladder, "serial:bulk:mc") is None
+    assert moves.bookkeeping(moved, ladder, "base:512:there") == 100
+    assert moves.bookkeeping(moved, ladder, "huge:1:there") == 2
+    assert rungs.cost(ladder, "cost:kmap_atomic") == 10
+    assert rungs.beyond_bare(ladder, "serial:page:map=2017") == 4
+    assert rungs.beyond_bare(ladder, "serial:bulk:mc") is None
 
 
 def test_what_a_step_adds_is_told_for_each_folio():
-    live = made({"base:512:live=loop:there": 512_000, "base:512:live=bulk:there": 1_024_000},
-                {"base:512:live=loop:there": 2 << 20, "base:512:live=bulk:there": 2 << 20})
-    assert in_kernel.step_cost(live, "base:512", "bulk") == 1000
-    assert in_kernel.row_label("base:512:mbind") == "512 base pages, mbind(2)"
-    assert in_kernel.row_label("huge:1") == "1 huge page"
+    steps = made({"base:512:live=loop:there": 512_000, "base:512:live=bulk:there": 1_024_000},
+                 {"base:512:live=loop:there": 2 << 20, "base:512:live=bulk:there": 2 << 20})
+    assert live.step_cost(steps, "base:512", "bulk") == 1000
+    assert moves.row_label("base:512:mbind") == "512 base pages, mbind(2)"
+    assert moves.row_label("huge:1") == "1 huge page"

@@ -16,8 +16,11 @@ import time
 import pyperf
 import pytest
 
-from artifact import ctools, estimate, load, machine, measure, paths
-from artifact.problem import Problem
+from artifact import ctools, estimate, machine, paths
+from artifact.measured import mixture
+from artifact.measuring import gate, passes, progress
+from artifact.problem import Problem, Unwritable
+from artifact.samples import read_timed
 from tests.conftest import tiny_cell
 
 
@@ -27,8 +30,8 @@ def quietly(line):
 
 def test_a_finished_cell_opens_in_pyperf(results):
     run, cell = paths.run("one"), tiny_cell()
-    measure.measure(run, [cell], quietly)
-    path = load.cell_file(run, cell)
+    passes.measure(run, [cell], quietly)
+    path = run.cell_file(cell.id)
     for command in ("stats", "hist", "metadata", "check"):
         done = subprocess.run([sys.executable, "-m", "pyperf", command, path], capture_output=True,
                               text=True)
@@ -41,8 +44,8 @@ def test_a_finished_cell_opens_in_pyperf(results):
 
 def test_samples_come_back_as_they_were_paired(results):
     run, cell = paths.run("one"), tiny_cell(processes=3, quiet=True)
-    measure.measure(run, [cell], quietly)
-    samples = load.cell(run, cell)
+    passes.measure(run, [cell], quietly)
+    samples = read_timed(run, cell)
     assert list(samples.seconds) == list(cell.arms)
     assert all(array.shape == (3, 3) for array in samples.seconds.values())
     assert all((array > 0).all() for array in samples.cpu_seconds.values())
@@ -56,19 +59,19 @@ def test_channels_and_counts_come_back_with_the_samples(results):
     picky = "parallel:bulk:memcpy:pick=idle:threads=2"
     run = paths.run("one")
     cell = tiny_cell(quiet=True, variants=("serial:bulk:memcpy", f"{team}:observe=phases", picky))
-    measure.measure(run, [cell], quietly)
-    samples = load.cell(run, cell)
+    passes.measure(run, [cell], quietly)
+    samples = read_timed(run, cell)
     delays = samples.channels[f"{team}:observe=phases"]["last start"]
     assert [values.shape for values in delays] == [(3,), (3,)]
     assert all((values > 0).all() for values in delays)
     assert list(samples.counts[picky]["scanned"]) == [3, 3]
-    assert samples.counts["serial:bulk:memcpy"] == {}
+    assert "scanned" not in samples.counts["serial:bulk:memcpy"]
 
 
 def test_nothing_says_whose_machine_it_was(results):
     run, cell = paths.run("one"), tiny_cell()
-    measure.measure(run, [cell], quietly)
-    text = gzip.decompress(load.cell_file(run, cell).read_bytes()).decode() \
+    passes.measure(run, [cell], quietly)
+    text = gzip.decompress(run.cell_file(cell.id).read_bytes()).decode() \
         + run.machine.read_text()
     for secret in (socket.gethostname(), str(paths.ROOT), str(results), os.path.expanduser("~"),
                    sys.executable):
@@ -78,36 +81,36 @@ def test_nothing_says_whose_machine_it_was(results):
 
 def test_only_what_is_missing_is_measured(results, monkeypatch):
     run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
-    measure.measure(run, [first], quietly)
-    before = load.cell_file(run, first).stat().st_mtime_ns
+    passes.measure(run, [first], quietly)
+    before = run.cell_file(first.id).stat().st_mtime_ns
     asked = []
-    real = measure._run_undisturbed
-    monkeypatch.setattr(measure, "_run_undisturbed",
+    real = passes._run_undisturbed
+    monkeypatch.setattr(passes, "_run_undisturbed",
                         lambda run, cell, *more: (asked.append(cell.label),
                                                   real(run, cell, *more)))
-    measure.measure(run, [first, second], quietly)
+    passes.measure(run, [first, second], quietly)
     assert set(asked) == {"second"}
-    assert load.cell_file(run, first).stat().st_mtime_ns == before
+    assert run.cell_file(first.id).stat().st_mtime_ns == before
 
 
 def test_passes_visit_all_cells_in_turn(results, monkeypatch):
     order = []
-    real = measure._run_undisturbed
-    monkeypatch.setattr(measure, "_run_undisturbed",
+    real = passes._run_undisturbed
+    monkeypatch.setattr(passes, "_run_undisturbed",
                         lambda run, cell, *more: (order.append(cell.label),
                                                   real(run, cell, *more)))
-    measure.measure(paths.run("one"), [tiny_cell("a", 4), tiny_cell("b", 4), tiny_cell("c", 2)],
-                    quietly)
+    passes.measure(paths.run("one"), [tiny_cell("a", 4), tiny_cell("b", 4), tiny_cell("c", 2)],
+                   quietly)
     assert order == ["a", "b", "a", "b", "c", "a", "b", "a", "b", "c"]
 
 
 def test_cells_of_few_processes_do_not_meet_in_the_same_passes():
     cells = [tiny_cell(str(n), processes) for n, processes in enumerate([12, 3, 3, 3, 3, 2])]
-    passes = [[(cell.label, i) for place, cell in enumerate(cells)
-               for i in measure._indices_of_pass(cell, nth, 12, place / len(cells))]
-              for nth in range(12)]
-    assert max(map(len, passes)) <= 3
-    assert sorted(sum(passes, [])) == [(c.label, i) for c in cells for i in range(c.processes)]
+    each = [[(cell.label, i) for place, cell in enumerate(cells)
+             for i in passes._indices_of_pass(cell, nth, 12, place / len(cells))]
+            for nth in range(12)]
+    assert max(map(len, each)) <= 3
+    assert sorted(sum(each, [])) == [(c.label, i) for c in cells for i in range(c.processes)]
 
 
 # A notebook with few cells and few figures, and one that a single CPU can run.
@@ -177,9 +180,9 @@ def test_interrupted_run_keeps_what_it_has_and_goes_on(results, artifact, blow, 
 
 def test_second_run_at_the_same_time_is_refused(results):
     run = paths.run("one")
-    with measure.alone(run), pytest.raises(Problem, match="another run is measuring"):
-        measure.measure(run, [tiny_cell()], quietly)
-    measure.measure(run, [tiny_cell()], quietly)
+    with passes.alone(run), pytest.raises(Problem, match="another run is measuring"):
+        passes.measure(run, [tiny_cell()], quietly)
+    passes.measure(run, [tiny_cell()], quietly)
 
 
 @pytest.mark.parametrize("damage, message", [
@@ -190,21 +193,21 @@ def test_second_run_at_the_same_time_is_refused(results):
 ])
 def test_damaged_cell_is_named_and_the_others_stay(results, damage, message):
     run, cell, other = paths.run("one"), tiny_cell("bad"), tiny_cell("good")
-    measure.measure(run, [cell, other], quietly)
-    path = load.cell_file(run, cell)
+    passes.measure(run, [cell, other], quietly)
+    path = run.cell_file(cell.id)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(Problem, match=message) as caught:
-        load.cell(run, cell)
+        read_timed(run, cell)
     assert path.name in str(caught.value) and "delete it" in str(caught.value)
-    load.cell(run, other)
+    read_timed(run, other)
 
 
 def test_cell_of_other_counts_is_foreign(results):
     run, cell, more = paths.run("one"), tiny_cell(processes=2), tiny_cell(processes=3)
-    measure.measure(run, [cell], quietly)
-    load.cell_file(run, cell).rename(load.cell_file(run, more))
+    passes.measure(run, [cell], quietly)
+    run.cell_file(cell.id).rename(run.cell_file(more.id))
     with pytest.raises(Problem, match="foreign: .* is not 3 processes"):
-        load.cell(run, more)
+        read_timed(run, more)
 
 
 def test_damaged_process_file_is_named(results):
@@ -213,22 +216,22 @@ def test_damaged_process_file_is_named(results):
     damaged.parent.mkdir(parents=True)
     damaged.write_text('{"version": "1.0", "bench')
     with pytest.raises(Problem, match="000.json: not readable"):
-        measure.measure(run, [cell], quietly)
+        passes.measure(run, [cell], quietly)
 
 
 def test_full_disk_loses_nothing(results, monkeypatch):
     run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
-    measure.measure(run, [first], quietly)
-    kept = load.cell_file(run, first).read_bytes()
+    passes.measure(run, [first], quietly)
+    kept = run.cell_file(first.id).read_bytes()
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as broken:
         broken.setattr(os, "replace", full)
         with pytest.raises(Problem, match="No space left on device; make room"):
-            measure.measure(run, [second], quietly)
-    assert load.cell_file(run, first).read_bytes() == kept
-    measure.measure(run, [second], quietly)
+            passes.measure(run, [second], quietly)
+    assert run.cell_file(first.id).read_bytes() == kept
+    passes.measure(run, [second], quietly)
     assert not list(results.glob("**/*.tmp"))
 
 
@@ -237,25 +240,25 @@ def test_unwritable_results_are_one_line(artifact, results, monkeypatch):
     blocked.write_text("in the way")
     monkeypatch.setenv("RESULTS", str(blocked))
     done = artifact("reproduce")
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert done.returncode == Unwritable.status and len(done.stderr.splitlines()) == 1
     assert "set RESULTS to a folder you may write to" in done.stderr
 
 
 def test_failing_pagecopy_is_one_problem(results):
     cell = tiny_cell(variants=("serial:bulk:memcpy", "serial:bulk:memcpy:folios=9"))
     with pytest.raises(Problem, match="more folios than --pairs=8; finished cells are kept"):
-        measure.measure(paths.run("one"), [cell], quietly)
+        passes.measure(paths.run("one"), [cell], quietly)
 
 
 def facts_with_a_neighbour(monkeypatch, probes, patience):
     """Of one process, with a core that the probes find shared (200) or not (100)."""
     took = itertools.chain([100] * 5, probes, itertools.repeat(100))
-    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
-    monkeypatch.setattr(measure, "PATIENCE_SECONDS", patience)
-    monkeypatch.setattr(measure, "MOST_PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
+    monkeypatch.setattr(gate, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(gate, "MOST_PATIENCE_SECONDS", patience)
     run, cell = paths.run("one"), tiny_cell(processes=1, resolution=float("inf"))
-    measure.measure(run, [cell], quietly)
-    facts, = load.cell(run, cell).facts
+    passes.measure(run, [cell], quietly)
+    facts, = read_timed(run, cell).facts
     return facts["quiet"], facts["repeats"]
 
 
@@ -274,67 +277,67 @@ def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch
 
 def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkeypatch):
     took = iter([100] * 6)      # and then somebody presses Ctrl-C
-    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
+    monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
     run, cell = paths.run("one"), tiny_cell(processes=1)
     with pytest.raises(StopIteration):
-        measure.measure(run, [cell], quietly)
-    assert measure.processes_done(run, cell) == 0
+        passes.measure(run, [cell], quietly)
+    assert passes.processes_done(run, cell) == 0
 
 
 def test_unstable_cell_is_measured_again_and_both_are_kept(results):
     said = []
     run, cell = paths.run("one"), tiny_cell(resolution=0.0)
-    measure.measure(run, [cell], said.append)
-    finished = load.cell_file(run, cell)
+    passes.measure(run, [cell], said.append)
+    finished = run.cell_file(cell.id)
     rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
     assert finished.exists() and rejected.exists()
     assert any("measuring it again" in line for line in said)
-    assert not estimate.is_stable(load.cell(run, cell))
-    measure.measure(run, [cell], said.append)      # but not a third time
+    assert not estimate.is_stable(read_timed(run, cell))
+    passes.measure(run, [cell], said.append)      # but not a third time
 
 
 def test_every_line_of_progress_has_the_time_that_is_left(results):
     said = []
-    measure.measure(paths.run("one"), [tiny_cell(processes=3)], said.append)
+    passes.measure(paths.run("one"), [tiny_cell(processes=3)], said.append)
     assert len(said) == 3 and all(" left" in line and " gone" in line for line in said)
     assert said[-1].endswith("0:00 left")
 
 
 def test_many_passes_have_few_lines_and_the_last_one(results, monkeypatch):
     said = []
-    monkeypatch.setattr(measure, "LINES", 3)
-    measure.measure(paths.run("one"), [tiny_cell(processes=7)], said.append)
+    monkeypatch.setattr(progress, "LINES", 3)
+    passes.measure(paths.run("one"), [tiny_cell(processes=7)], said.append)
     assert [line.split(" of ")[0] for line in said] == ["pass   1", "pass   3", "pass   6", "pass   7"]
 
 
 def test_mixed_run_says_so(results, monkeypatch):
     run, first, second = paths.run("one"), tiny_cell("first"), tiny_cell("second")
-    measure.measure(run, [first], quietly)
+    passes.measure(run, [first], quietly)
     monkeypatch.setattr(machine, "commit", lambda: "another")
-    measure.measure(run, [second], quietly)
-    lines = measure.mixture([load.cell(run, first), load.cell(run, second)])
+    passes.measure(run, [second], quietly)
+    lines = mixture([read_timed(run, first), read_timed(run, second)])
     assert len(lines) == 1 and "2 different commits" in lines[0] and "another" in lines[0]
-    assert measure.mixture([load.cell(run, first)]) == []
+    assert mixture([read_timed(run, first)]) == []
 
 
 def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "RECORDED", tmp_path)
     (tmp_path / "old").mkdir()
     with pytest.raises(Problem, match="recorded data has no cell"):
-        measure.measure(paths.run("recorded/old"), [tiny_cell()], quietly)
+        passes.measure(paths.run("recorded/old"), [tiny_cell()], quietly)
     with pytest.raises(Problem, match="no such recorded run"):
         paths.run("recorded/older")
 
 
 def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch):
     took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
-    monkeypatch.setattr(measure.QuietGate, "_probe", lambda self: next(took))
-    gate = measure.QuietGate()
-    gate.patience = 60
-    assert gate.wait(tiny_cell()) is True
+    monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
+    waiting = gate.QuietGate()
+    waiting.patience = 60
+    assert waiting.wait(tiny_cell()) is True
     assert next(took) == 200.0      # both shared moments were waited out
-    gate.patience = 0.2
-    assert gate.wait(tiny_cell()) is False
+    waiting.patience = 0.2
+    assert waiting.wait(tiny_cell()) is False
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "x" * 65])

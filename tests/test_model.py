@@ -37,13 +37,13 @@ def test_published_tables_are_found_and_fitted():
         assert len(table.threads) >= model.LEAST_ROWS and (np.diff(table.threads) > 0).all()
         fit = model.fit(table)
         misses = np.abs(np.log(fit.gbps(table.threads) / table.gbps))
-        assert np.median(misses) < 0.25 and 0 < fit.one and math.isfinite(fit.limit)
+        assert np.median(misses) < 0.25 and fit.one > 0 and math.isfinite(fit.limit)
 
 
 def test_break_even_is_where_both_take_as_long():
     one, limit, dispatch, threads = 10.0, 25.0, 5e-6, 4
-    size = model.break_even(one, limit, dispatch, threads)
+    size = model.pays_from_bytes(one, limit, dispatch, threads)
     serial = size / (one * 1e9)
     team = threads * dispatch + size / (limit * 1e9)
     assert serial == pytest.approx(team)
-    assert model.break_even(10.0, 10.0, 5e-6, 4) == math.inf
+    assert model.pays_from_bytes(10.0, 10.0, 5e-6, 4) == math.inf

@@ -3,6 +3,7 @@
 
 import ast
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import nbformat
 import papermill
 import pytest
 
-from artifact import __main__, machine, notebooks, paths
-from artifact.problem import Problem
+from artifact import __main__, execution, machine, paths, planning
+from artifact.problem import Misuse, Problem
+from artifact.questions import QUESTIONS
 from tests.conftest import on_one_cpu, one_line, without_huge_pages
 
 TINY = {
@@ -35,11 +37,11 @@ needs_two_cpus = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="need
 
 
 def cells(name):
-    return nbformat.read(notebooks.source(name), as_version=4).cells
+    return nbformat.read(execution.source(QUESTIONS[name]), as_version=4).cells
 
 
 def test_every_notebook_is_run_here_or_with_the_lab():
-    assert [*TINY, "07-page-migration", "08-in-kernel", notebooks.PAPER] == notebooks.names()
+    assert [*TINY, "07-page-migration", "08-in-kernel", "09-changelog"] == [*QUESTIONS]
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -96,13 +98,6 @@ def test_without_the_privilege_for_nice_the_notebook_says_so(artifact, results):
     assert "it needs CAP_SYS_NICE" in kept.read_text() and "2017: bound" not in kept.read_text()
 
 
-def test_two_notebooks_share_the_cells_they_both_ask_for():
-    def load_cells(name):
-        own = {key: value for key, value in notebooks.defaults(name).items() if key != "run"}
-        return {cell.id for cell in notebooks.PLANS[name](**own).experiment("load")}
-    assert load_cells("03-dispatch") == load_cells("05-interference") == load_cells("06-idle-cpus")
-
-
 def in_this_process(monkeypatch, capsys, *arguments):
     """What the command line does, without the seconds that imports take."""
     monkeypatch.setattr(sys, "argv", ["artifact", *arguments])
@@ -120,8 +115,8 @@ def in_this_process(monkeypatch, capsys, *arguments):
     ("rounds=many", "not a whole number"),
     ("rounds=0", "rounds: 0"),
     ("base_page=3K", "divides the huge page"),
-    ("primitives=movsx", "unknown kernel 'movsx'"),
-    ("delays_ns=1,x", "not a whole number"),
+    ("primitives=movsx", "unknown copy routine 'movsx'"),
+    ("delays_ns=1,x", "not a list, each a whole number"),
     ("rounds", "unknown parameter 'rounds'"),
     ("run=../elsewhere", "not a folder name"),
 ])
@@ -146,8 +141,8 @@ def test_wrong_command_is_one_line(results, monkeypatch, capsys, command, messag
     ({"rounds": "9"}, "parameter rounds='9'"),
 ])
 def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameters, message):
-    with pytest.raises(papermill.PapermillExecutionError, match="Problem") as caught:
-        papermill.execute_notebook(notebooks.source("01-serial-copy"), results / "out.ipynb",
+    with pytest.raises(papermill.PapermillExecutionError, match="Misuse") as caught:
+        papermill.execute_notebook(execution.source(QUESTIONS["01-serial-copy"]), results / "out.ipynb",
                                    parameters=parameters, cwd=paths.ROOT, progress_bar=False,
                                    extra_arguments=["--log-level=ERROR"])
     assert message in caught.value.evalue
@@ -169,13 +164,13 @@ def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results, mon
     assert list(folder.glob("notebooks/*.partial.ipynb"))
 
 
-@pytest.mark.parametrize("name", notebooks.names())
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_committed_without_outputs(name):
     for cell in cells(name):
         assert not cell.get("outputs") and cell.get("execution_count") is None
 
 
-@pytest.mark.parametrize("name", notebooks.names())
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_thin_and_in_order(name):
     code = [c for c in cells(name) if c.cell_type == "code"]
     for cell in code:
@@ -197,24 +192,40 @@ def test_thin_and_in_order(name):
     ({"delays_ns": [1.5]}, "parameter delays_ns"),
 ])
 def test_a_value_of_another_type_is_refused(parameters, message):
-    with pytest.raises(Problem) as caught:
-        notebooks.checked("01-serial-copy", parameters)
+    with pytest.raises(Misuse) as caught:
+        planning.checked(QUESTIONS["01-serial-copy"], parameters)
     assert message in str(caught.value)
 
 
-def test_parameters_are_what_the_plan_takes():
-    import inspect
-
-    for name, function in notebooks.PLANS.items():
-        declared = set(notebooks.defaults(name)) - {"run"}
-        assert declared == set(inspect.signature(function).parameters)
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_cell_of_parameters_says_what_the_defaults_are(name):
+    question = QUESTIONS[name]
+    assert execution.literals(question) == {"run": paths.DEFAULT_RUN, **planning.defaults(question)}
 
 
-def test_changed_parameters_never_overwrite_the_defaults():
-    own = notebooks.defaults("01-serial-copy")
-    assert notebooks.suffix("01-serial-copy", own) == ""
-    assert notebooks.suffix("01-serial-copy", {**own, "run": "other"}) == ""
-    assert notebooks.suffix("01-serial-copy", {**own, "rounds": 9}).startswith("-modified-")
+def test_changed_parameters_never_overwrite_the_runs_own(results):
+    question, run = QUESTIONS["01-serial-copy"], paths.run("one")
+    own = planning.defaults(question)
+    assert planning.key_of(question, run, own) == "01-serial-copy"
+    assert planning.key_of(question, run, {**own, "rounds": 9}).startswith(
+        "01-serial-copy-modified-")
+
+
+@needs_two_cpus
+def test_a_notebook_that_jupyter_saved_is_no_source_of_defaults(artifact, results, monkeypatch):
+    """Somebody works in the notebook itself, and JupyterLab saves what they tried."""
+    saved = results / "notebooks"
+    shutil.copytree(paths.NOTEBOOKS, saved)
+    notebook = nbformat.read(saved / f"{QUICK}.ipynb", as_version=4)
+    cell = next(c for c in notebook.cells if c.metadata.get("tags") == ["parameters"])
+    cell.source = cell.source.replace("rounds = 10", "rounds = 77")
+    nbformat.write(notebook, saved / f"{QUICK}.ipynb")
+    monkeypatch.setattr(paths, "NOTEBOOKS", saved)
+    question = QUESTIONS[QUICK]
+    assert execution.literals(question)["rounds"] == 77
+    assert planning.defaults(question)["rounds"] == 10
+    wanted = {**planning.defaults(question), **planning.parse(question, TINY[QUICK]), "rounds": 10}
+    assert execution._to_inject(question, "one", wanted)["rounds"] == 10
 
 
 def test_machine_summary_is_one_short_line():
@@ -222,9 +233,10 @@ def test_machine_summary_is_one_short_line():
 
 
 def test_damaged_parameters_cell_is_a_problem(tmp_path, monkeypatch):
-    broken = nbformat.read(notebooks.source("01-serial-copy"), as_version=4)
+    question = QUESTIONS["01-serial-copy"]
+    broken = nbformat.read(execution.source(question), as_version=4)
     next(c for c in broken.cells if c.metadata.get("tags")).source = "rounds = 4 * processes"
     nbformat.write(broken, tmp_path / "01-serial-copy.ipynb")
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
-    with pytest.raises(Problem, match="one literal value"):
-        notebooks.defaults("01-serial-copy")
+    with pytest.raises(Problem, match="git checkout notebooks"):
+        execution.literals(question)

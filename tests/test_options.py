@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artifact import ctools
+from artifact import ctools, variant
+from artifact.sizes import parse_size
+from artifact.variant import Variant
 
 SIZES = ["64", "2K", "4K", "12K", "64K", "68K", "256K", "2M"]
 
@@ -84,76 +86,42 @@ def test_migrators_beside_each_other_need_room_as_folios_do(pagecopy):
     assert status == 1 and len(said) == 1 and "must leave 4K of each folio" in said[0]
 
 
-def explained(pagecopy, *arguments):
-    status, output, said = pagecopy("--explain", "--json", *arguments)
-    assert (status, said) == (0, [])
-    return [entry["resolved"] for entry in json.loads(output)["variants"]]
+OPTIONS = {option["key"]: option for option in ctools.listed()["options"]}
+VALUES = {"size": ["4K", "64K", "192K", "2M"], "count": ["1", "2", "3", "16"], "ns": ["0", "25"]}
 
 
-@pytest.mark.parametrize("cpus, even, four", [(1, 1, 1), (2, 2, 2), (3, 2, 3), (7, 6, 4),
-                                              (9, 8, 4), (1024, 8, 4)])
-def test_models_take_what_threads_the_machine_has(pagecopy, cpus, even, four):
-    old, new, padata, asked, overruled = explained(
-        pagecopy, f"--assume-cpus={cpus}", "parallel:bulk:memcpy:model=2017",
-        "parallel:bulk:memcpy:model=2025", "parallel:page:memcpy:model=padata",
-        "parallel:bulk:memcpy:model=2017:threads=5", "parallel:bulk:memcpy:threads=5:model=2017")
-    assert [v["threads"] for v in (old, new, padata, asked, overruled)] == [even, four, four, 5, even]
-    assert (old["priority"], old["join"], old["split"]) == ("high", "each", "parts")
-    assert (new["affinity"], new["caller"], new["join"]) == ("unbound", "waits", "each")
-    assert (padata["caller"], padata["join"], padata["extent"]) == ("works", "all", 4096)
-    assert padata["chunk"] == (2 << 20) // {1: 4, 2: 8, 3: 16, 4: 16}[four]
+def values_of(key):
+    return OPTIONS[key]["words"] or VALUES[OPTIONS[key]["value"]]
 
 
-def test_sizes_follow_the_page_and_the_folio(pagecopy):
-    page, bulk, cut, chunked, scan = explained(
-        pagecopy, "--base=64K", "--huge=16M", "--cpus=1,5", "serial:page:memcpy:delay=50",
-        "parallel:bulk:memcpy:model=2017:folios=3", "serial:page:memcpy:bytes=4K",
-        "parallel:bulk:memcpy:threads=2:chunk=64M", "scan:written:64")
-    assert (page["extent"], page["bytes"], page["map"], page["delay_ns"]) == (65536, 16 << 20, "delay", 50)
-    assert (bulk["extent"], bulk["threads"], bulk["split"]) == (0, 2, "folios")
-    assert (cut["extent"], cut["bytes"]) == (4096, 4096)
-    assert chunked["chunk"] == 16 << 20
-    assert (scan["rule"], scan["cpus"]) == ("written", 64) and "cpus" not in page
+@st.composite
+def variants_with_any_options(draw):
+    """Every option that pagecopy lists, in any number and order."""
+    strategy = draw(st.sampled_from(["serial", "parallel", "parallel"]))
+    allowed = [key for key, option in OPTIONS.items()
+               if strategy == "parallel" or option["for"] == "every"]
+    keys = draw(st.lists(st.sampled_from(allowed), max_size=6))
+    options = [f"{key}={draw(st.sampled_from(values_of(key)))}" for key in keys]
+    return ":".join([strategy, draw(st.sampled_from(["page", "bulk"])), "memcpy", *options])
 
 
-def test_what_is_explained_is_what_is_measured(pagecopy):
-    variants = ["serial:page:memcpy:map=2017", "parallel:bulk:memcpy:model=padata:threads=2"]
-    _, output, _ = pagecopy("--json", "--processes=1", "--rounds=2", "--pairs=8",
-                            "--backing=auto", *variants)
-    assert [arm["resolved"] for arm in json.loads(output)["arms"]] == explained(pagecopy, *variants)
+@settings(max_examples=400, deadline=None)
+@given(variants_with_any_options(), st.sampled_from(["4K", "64K"]), st.sampled_from(["64K", "2M"]),
+       st.sampled_from([1, 2, 3, 7, 16]))
+def test_python_and_c_read_the_same_out_of_a_name(pagecopy, name, base, huge, cpus):
+    status, output, said = pagecopy("--explain", "--json", f"--base={base}", f"--huge={huge}",
+                                    f"--assume-cpus={cpus}", name)
+    if status:
+        assert len(said) == 1
+        return
+    theirs = json.loads(output)["variants"][0]["resolved"]
+    ours = Variant.parse(name + "#2").resolved(parse_size(base), parse_size(huge), cpus)
+    assert {key: list(value) if isinstance(value := getattr(ours, key), tuple) else value
+            for key in theirs} == theirs
 
 
-def test_counts_of_an_arm_are_told_together(pagecopy):
-    _, output, _ = pagecopy("--json", "--processes=1", "--rounds=2", "--pairs=8", "--backing=auto",
-                            "--victim=integer", "--window=5", "alone:bulk:empty")
-    arm, = json.loads(output)["arms"]
-    assert arm["counts"] == {"victim_switches": arm["victim_switches"]}
-
-
-def test_an_explanation_asks_nothing_of_the_machine_but_sense(pagecopy):
-    status, output, _ = pagecopy("--explain", "--huge=1G", "--cpus=1000,1001",
-                                 "parallel:bulk:memcpy:threads=4000:folios=100000",
-                                 "parallel:bulk:memcpy:model=2017")
-    assert status == 0 and "threads    4000" in output and "priority   high" in output
-    for arguments, message in ((["--explain", "serial:half:memcpy"], "unknown rule 'half'"),
-                               (["--explain", "serial:bulk:memcpy:bytes=4M"], "at most a folio"),
-                               (["--explain", "--assume-cpus=0"], "a number from 1 to 1024"),
-                               (["--assume-cpus=4"], "--assume-cpus is for --explain")):
-        status, output, said = pagecopy(*arguments)
-        assert (status, output, len(said)) == (1, "", 1) and message in said[0]
-
-
-def test_the_table_of_options_is_what_is_understood(pagecopy):
-    """Each word of each option is parsed, told of and given back."""
-    options = json.loads(pagecopy("--list", "--json")[1])["options"]
-    shown = pagecopy("--help")[1]
-    for option in options:
-        key = option["key"]
-        assert f"  {key}=" in shown and option["for"] in ("every", "parallel")
-        for word in option["words"]:
-            status, output, said = pagecopy("--explain", "--json", "--assume-cpus=8",
-                                            f"parallel:bulk:memcpy:{key}={word}")
-            assert status == 0 or "unknown" not in said[0]
-            resolved = json.loads(output)["variants"][0]["resolved"] if not status else {}
-            assert key not in resolved or resolved[key] == word
-        assert bool(option["words"]) == (option["value"] == "word")
+def test_every_option_of_pagecopy_is_known_here():
+    known = {**variant.WORDS, **dict.fromkeys((*variant.SIZES, *variant.COUNTS, "delay"), ())}
+    assert set(known) == set(OPTIONS)
+    for key, option in OPTIONS.items():
+        assert list(known[key]) == option["words"], key

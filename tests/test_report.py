@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from artifact import notebooks, paths, report
+from artifact import kept, measured, paths, plan, planning
+from artifact.questions import QUESTIONS
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
 DRAWN = RECORDED[:1]        # by make figures
@@ -35,7 +36,7 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
     folder = drawn / "recorded" / name
     assert not (folder / "cells").exists()
     html = (folder / "report.html").read_text()
-    figures = [figure["file"] for notebook in notebooks.names() for figure in json.loads(
+    figures = [figure["file"] for notebook in QUESTIONS for figure in json.loads(
         (folder / "notebooks" / f"{notebook}.json").read_text())["figures"]]
     assert len(figures) == len(set(figures)) >= 30
     for figure in figures:
@@ -57,14 +58,12 @@ def test_report_needs_no_network_and_links_only_what_exists(drawn, name):
 def test_every_number_of_the_report_is_from_the_data(drawn, name):
     """Drawn twice, the answers are the same to the digit."""
     run = paths.run(f"recorded/{name}")
-    for notebook in notebooks.names():
-        kept = json.loads((drawn / "recorded" / name / "notebooks" / f"{notebook}.json").read_text())
-        plan = notebooks.planned(notebook, run, {**kept["parameters"]})
-        from artifact import load
-        cells = {}
-        for cell in plan.cells:
-            cells.setdefault(cell.experiment, []).append(load.any_cell(run, cell))
-        assert notebooks.ANSWERS[notebook](cells, kept["parameters"]).sentence == kept["answer"]
+    found = planning.answered(measured.of(run))
+    assert [*found] == [*plan.read(run).own]
+    for notebook, answer in found.items():
+        stored = json.loads(
+            (drawn / "recorded" / name / "notebooks" / f"{notebook}.json").read_text())
+        assert answer.sentence == stored["answer"]
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -79,7 +78,7 @@ def test_recorded_data_names_nobody(name):
 
 
 def keep(folder, name, headlines):
-    for notebook in notebooks.names():
+    for notebook in QUESTIONS:
         path = folder / name / "notebooks" / f"{notebook}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"headlines": headlines}))
@@ -89,12 +88,12 @@ def keep(folder, name, headlines):
 def test_agreement_needs_each_inside_the_other(results):
     wide = keep(results, "wide", {"ratio": [1.0, 0.5, 1.5]})
     sharp = keep(results, "sharp", {"ratio": [1.1, 1.09, 1.11]})
-    assert report.agreement(wide, wide)[1]
-    lines, agree = report.agreement(wide, sharp)
+    assert kept.agreement(wide, wide)[1]
+    lines, agree = kept.agreement(wide, sharp)
     assert not agree and lines[0].startswith("DIFFER")
 
 
 def test_agreement_of_other_headlines_is_none(results):
     one = keep(results, "one", {"a": [1, 0, 2]})
     other = keep(results, "other", {"b": [1, 0, 2]})
-    assert not report.agreement(one, other)[1]
+    assert not kept.agreement(one, other)[1]

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from artifact import machine, wakeup
+from artifact import machine
+from artifact.measuring import wakeup
 
 pytestmark = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 
@@ -20,7 +21,7 @@ def fake_perf(tmp_path, monkeypatch, says):
 def test_both_are_asked_and_nobody_is_left(tmp_path, monkeypatch):
     fake_perf(tmp_path, monkeypatch, "     Total time: 0.013 [sec]\n\n      12.500000 usecs/op")
     allowed = machine.usable_cpus()
-    found = wakeup.round_trips()
+    found = wakeup.round_trips(*allowed[:2])
     assert found["perf_round_trip_ns"] == 12500
     assert 1_000 < found["pipe_round_trip_ns"] < 10_000_000
     assert machine.usable_cpus() == allowed
@@ -30,9 +31,4 @@ def test_both_are_asked_and_nobody_is_left(tmp_path, monkeypatch):
 
 def test_a_perf_that_does_not_work_is_left_out(tmp_path, monkeypatch):
     fake_perf(tmp_path, monkeypatch, "E: linux-perf-9.9 is not installed.")
-    assert list(wakeup.round_trips()) == ["pipe_round_trip_ns"]
-
-
-def test_one_cpu_has_nobody_to_wake(monkeypatch):
-    monkeypatch.setattr(machine, "placements", lambda: {"spread": [0]})
-    assert wakeup.round_trips() == {}
+    assert list(wakeup.round_trips(*machine.usable_cpus()[:2])) == ["pipe_round_trip_ns"]

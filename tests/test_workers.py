@@ -38,7 +38,7 @@ def arms(pagecopy, *arguments, **more):
 @given(st.data())
 def test_every_byte_whatever_way_the_work_goes(pagecopy, data):
     way = data.draw(st.sampled_from([w for w in WAYS if "2017" not in w
-                                     or "normal" in w or ctools.high_priority_allowed()]))
+                                     or "normal" in w or ctools.listed()["high_priority"]]))
     folios = data.draw(st.integers(1, 9), "folios")
     threads = "" if way.startswith("model=2017") else \
         f":threads={data.draw(st.integers(1, 9), 'threads')}"
@@ -352,7 +352,7 @@ def test_nobody_outlives_the_run_whatever_ends_it(pagecopy, options, blow):
 def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tmp_path, monkeypatch):
     built = ctools.build(ctools.PAGECOPY.with_name(program))
     ways = [w for w in WAYS if w != "chunk=64" and ("2017" not in w or "normal" in w
-                                                    or ctools.high_priority_allowed())]
+                                                    or ctools.listed()["high_priority"])]
     team = [f"parallel:bulk:memcpy:{way}" + ("" if "2017" in way else f":threads={len(CPUS)}")
             for way in ways]
     crowds = [f"{v}:migrators=3" for v in team if "pick" not in v and "observe" not in v]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""An answer: a sentence made from samples alone, and the words that it is made with."""
+
+import dataclasses
+
+from artifact import estimate
+from artifact.estimate import Estimate
+from artifact.samples import AnySamples, KernelSamples, Samples
+
+Cells = dict[str, list]     # samples by experiment, in the order of the plan
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A sentence, and the ratios it rests on by name: two runs of the same
+    machine should agree on those."""
+
+    sentence: str
+    headlines: dict[str, Estimate]
+
+
+def verb(ratio: Estimate) -> str:
+    """What a ratio says of the thing that it is the ratio of."""
+    if not ratio.differs_from_1:
+        return "cannot be told from"
+    return "is faster than" if ratio.value > 1 else "is slower than"
+
+
+def times(ratio: Estimate) -> str:
+    """1.234x with its interval."""
+    return f"{ratio.value:.3f}x [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def nanoseconds(cost: Estimate) -> str:
+    """A time in ns with its interval."""
+    return f"{cost.value:.1f} ns [{cost.low:.1f}, {cost.high:.1f}]"
+
+
+def with_warnings(sentence: str, cells: Cells) -> str:
+    """Says too where cells failed their own check or had no huge pages."""
+    found = [samples for group in cells.values() for samples in group]
+    unstable = [f"{s.cell.experiment} {s.cell.label}" for s in found if not estimate.is_stable(s)]
+    if unstable:
+        sentence += (" Inconclusive where it rests on a cell that failed its own A/A check: "
+                     + ", ".join(unstable) + ".")
+    if any(samples.huge_share < 1 for samples in found):
+        sentence += " No huge pages were behind some of these buffers: read it as of 4 KiB pages."
+    return sentence
+
+
+def timed(cells: list[AnySamples]) -> list[Samples]:
+    """Those that pagecopy measured."""
+    return [samples for samples in cells if isinstance(samples, Samples)]
+
+
+def of_kernels(cells: list[AnySamples]) -> list[KernelSamples]:
+    """Those that a kernel answered."""
+    return [samples for samples in cells if isinstance(samples, KernelSamples)]
+
+
+def where(samples: KernelSamples) -> str:
+    """The kernel that answered, in words."""
+    place = "this machine's kernel" if samples.cell.kernel == "host" else \
+        f"the virtual machine's {samples.cell.kernel} kernel"
+    return f"{place} ({samples.facts[0]['kernel']})"
+
+
+def not_time(cells: list[KernelSamples]) -> str:
+    """What must stand behind numbers that were counted."""
+    return " Instructions are counted and say nothing about how fast bytes move." if any(
+        samples.cell.counted for samples in cells) else ""

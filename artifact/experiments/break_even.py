@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""break-even: from which size on a team pays, from one base page to sixteen folios."""
+
+from __future__ import annotations
+
+import math
+import typing
+
+import numpy as np
+
+from artifact import drawing, estimate, published, teams
+from artifact.cells import Cell
+from artifact.estimate import Estimate
+from artifact.host import Host
+from artifact.ingredients import Skipped, Teams, powers, that_fit
+from artifact.samples import Samples
+from artifact.sizes import format_size
+
+if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
+    """One cell of all sizes; a whole folio first, the baseline of its own check.
+
+    Of the policies just those that start at once: who waits for an idle moment
+    has no break-even.
+    """
+    batches, too_large = that_fit(host, crew.sizes.huge, (2, 4, 16))
+    amounts = ["", *(f":folios={count}" for count in batches),
+               *(f":bytes={format_size(size)}"
+                 for size in powers(4, crew.sizes.base, crew.sizes.huge)[:-1])]
+    ways = crew.parallel(without={"padata", "low", "idle", "chunks-low", "pick-idle"})
+    return [Cell("break-even", "sizes", (*crew.options, f"--rounds={rounds}"),
+                 tuple(arm + amount for amount in amounts for arm in (*crew.serial, *ways)),
+                 processes, resolution=0.10, quiet=True)], too_large
+
+
+def by_size(samples: Samples, policy: str) -> dict[int, Estimate]:
+    """Bytes per copy to the speed-up of that policy over the best serial copy
+    of the same size."""
+    arms = {samples.cell.of(arm).copied: arm for arm in teams.teams(samples)
+            if samples.cell.policy(arm).id == policy}
+    return {size: estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+            for size, arm in sorted(arms.items())}
+
+
+def smallest(samples: Samples, policy: str) -> str:
+    """The arm of that policy which copies a single base page."""
+    return min((arm for arm in teams.teams(samples) if samples.cell.policy(arm).id == policy),
+               key=lambda arm: samples.cell.of(arm).copied)
+
+
+def pays_from(curve: dict[int, Estimate]) -> tuple[float, float, float]:
+    """Bytes per copy from which on the curve stays above 1, with an interval:
+    where its upper and lower ends do so. 0 where all of it is above, infinite
+    where its end is not."""
+    sizes = list(curve)
+    value, low, high = (_last_crossing(sizes, [getattr(e, end) for e in curve.values()])
+                        for end in ("value", "high", "low"))
+    return value, low, high
+
+
+def _last_crossing(sizes: list[int], ratios: list[float]) -> float:
+    below = [i for i, ratio in enumerate(ratios) if ratio < 1]
+    if not below:
+        return 0.0
+    last = below[-1]
+    if last == len(sizes) - 1:
+        return math.inf
+    a, b = math.log(max(ratios[last], 1e-9)), math.log(ratios[last + 1])
+    part = a / (a - b) if b > a else 1.0
+    return math.exp(math.log(sizes[last]) + part * math.log(sizes[last + 1] / sizes[last]))
+
+
+def published_page_us() -> tuple[float, float]:
+    """What a 4 KiB page cost when the series of 2016 copied it in threads:
+    least and most, from its own tables (S01), in us."""
+    found = published.figures()
+    rows = found[(found["source_id"] == "S01") & (found["unit"] == "ms")
+                 & (found["variant"] == "thp+mt-copy/base-page")]
+    each = rows["value"] * 1000 / (rows["bytes_moved"] / 4096)
+    return float(each.min()), float(each.max())
+
+
+def sizes_figure(cells: list[Samples]) -> Figure:
+    """Speed-up by size, and what 4 KiB pages cost when teams copy them."""
+    samples, = cells
+    fig, (ax, pages) = drawing.subplots(1, 2, figsize=(14, 6), width_ratios=[3, 2])
+    curves = {policy.label: by_size(samples, policy.id) for policy in teams.policies(cells)}
+    for i, (label, curve) in enumerate(curves.items()):
+        rows = drawing.as_rows(curve.values())
+        ax.plot(list(curve), rows["speedup"], color=drawing.COLOURS[i], linewidth=1)
+        drawing.dots(ax, list(curve), rows["speedup"], rows, horizontal=False,
+                     colour=drawing.COLOURS[i], stable=estimate.is_stable(samples),
+                     label=f"{label}: {_sizes(pays_from(curve))}")
+    sizes = list(curve)
+    drawing.at_one(ax, "y")
+    drawing.sizes_axis(ax, sizes, [format_size(size) for size in sizes], rotation=45)
+    ax.set_yscale("log", base=2)
+    lowest = min(ratio.value for curve in curves.values() for ratio in curve.values())
+    ax.set_ylim(bottom=lowest / 1.5)
+    drawing.numbers(ax.yaxis, "{:.3g}")
+    ax.set_xlabel("bytes per copy")
+    ax.set_ylabel("speed-up over the best serial copy of that size")
+    ax.set_title("from where on does a team pay? (break-even, with interval, in the legend)")
+    _base_pages(pages, samples)
+    drawing.legend_below(fig, ax, columns=2)
+    fig.suptitle("How much must be copied before a team pays")
+    return fig
+
+
+def _base_pages(ax: Axes, samples: Samples) -> None:
+    base = min(samples.cell.of(arm).copied for arm in teams.teams(samples))
+    labels = ["best serial copy"]
+    times = [teams.serial_seconds(samples, _of_size(samples, base)[0])]
+    for arm in _of_size(samples, base):
+        labels.append(samples.cell.policy(arm).label)
+        times.append(float(np.median(samples.seconds[arm])))
+    ax.barh(range(len(labels)), [1e6 * t for t in times], color="0.75")
+    for y, seconds in enumerate(times):
+        ax.annotate(f" {1e6 * seconds:.2g} us", (1e6 * seconds, y), va="center", fontsize="small")
+    low, high = published_page_us()
+    ax.axvspan(low, high, color="0.45", alpha=0.5,
+               label=f"published for threads, 2016: {low:.1f} to {high:.1f} us")
+    ax.set_yticks(range(len(labels)), labels, fontsize="small")
+    ax.invert_yaxis()
+    drawing.log_axis(ax, "x", f"us for one page of {format_size(base)}")
+    ax.set_xlim(right=6 * max(1e6 * max(times), high))
+    ax.legend(loc="lower right", fontsize="small")
+    ax.set_title("base pages under a multi-threaded copy")
+
+
+def _of_size(samples: Samples, size: int) -> list[str]:
+    return [arm for arm in teams.teams(samples)
+            if samples.cell.of(arm).copied == size]
+
+
+def _sizes(found: tuple[float, float, float]) -> str:
+    value, low, high = (_size(size) for size in found)
+    return f"{value} [{low}, {high}]"
+
+
+def _size(size: float) -> str:
+    if size == 0:
+        return "always"
+    if math.isinf(size):
+        return "never"
+    return f"{size / 2**20:.1f}M" if size >= 2**20 else f"{size / 1024:.0f}K"

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""charge: a migrator with a CPU limit, and who is charged for its workers."""
+
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+
+from artifact import drawing, estimate, labels, teams
+from artifact.cells import Cell
+from artifact.host import Host
+from artifact.ingredients import Skipped, Teams, that_fit
+from artifact.problem import Misuse
+from artifact.samples import CALLER_CPU, WORKERS_CPU, Samples
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BATCH = 64      # folios of a copy: one must last for many periods of the limit
+
+
+def cells(host: Host, crew: Teams, limit_percent: int, processes: int,
+          rounds: int) -> tuple[list[Cell], Skipped]:
+    """A cell without the limit, and one with it."""
+    if limit_percent > 100:
+        raise Misuse(f"cpu_limit_percent: {limit_percent}", "the migrator is one thread",
+                     "give 1 to 100")
+    refused = host.refused["limit"]
+    skipped = (("a migrator with a CPU limit", refused),) if refused else ()
+    if refused or not that_fit(host, crew.sizes.huge, (BATCH,))[0]:
+        return [], skipped
+    ways = crew.parallel(f":folios={BATCH}", without={
+        "2025", "low", "idle", "chunks-low", "pick-idle", "spin"})
+    copies = (*(f"{arm}:folios={BATCH}" for arm in crew.serial), *ways)
+    limited = max(1, rounds // 3)       # each takes five times as long, and more
+    return [Cell("charge", label, (*crew.options, *limit, "--pause=10000", f"--rounds={n}"),
+                 copies, processes, resolution=0.25, quiet=True)
+            for label, limit, n in (
+                ("free", (), rounds),
+                (f"{limit_percent}-percent", (f"--limit={limit_percent}",), limited))], skipped
+
+
+def charged_share(samples: Samples, arm: str) -> float:
+    """Share, 0..1, of an arm's CPU time that the caller's cgroup is charged."""
+    if samples.cell.of(arm).dispatch == "spawn":
+        return 1.0      # a new thread is born where its maker is
+    caller, workers = (np.concatenate(samples.channels[arm].get(name, [np.array([])])).sum()
+                       for name in (CALLER_CPU, WORKERS_CPU))
+    return float(caller / (caller + workers))
+
+
+def charge_figure(cells: list[Samples]) -> Figure:
+    """A migrator with a CPU limit: who is charged for its workers?"""
+    cells = sorted(cells, key=lambda samples: samples.cell.label != "free")
+    names = labels.labels_of(cells)
+    fig, panels = drawing.rows_of_panels(len(cells), names, width=5)
+    for ax, samples in zip(panels, cells):
+        limit, best = samples.cell.option("limit"), estimate.best_serial(samples)
+        rows = {samples.cell.policy(arm).label: estimate.speedup(samples, arm, best)
+                for arm in teams.teams(samples)}
+        drawing.ratio_dots(ax, names, rows, samples)
+        drawing.at_one(ax)
+        drawing.show_all_dots(ax, [ratio.value for ratio in rows.values()], "x")
+        ax.set_title((f"limited to {limit} % of a CPU" if limit else "no limit") +
+                     f"\nbest serial: {estimate.gbps(samples, best):.1f} GB/s")
+        ax.set_xlabel("throughput over the best serial copy's, 64 folios")
+        drawing.right_texts(ax, names, {
+            samples.cell.policy(arm).label: f"{charged_share(samples, arm):.0%}"
+            for arm in teams.teams(samples)})
+    fig.suptitle("Who is charged? The migrator alone is in the cgroup. At the right: the share of "
+                 "the CPU time\nthat is charged to it")
+    return fig

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""factorial: {serial, parallel} x {per page, bulk}, and the share of the gain that
+batching alone has."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Iterable
+
+from artifact import drawing, estimate, labels, published
+from artifact.cells import Cell
+from artifact.host import Host
+from artifact.ingredients import Sizes, folios_of, rounds_of_batches, unique
+from artifact.samples import Samples
+
+if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def cells(host: Host, sizes: Sizes, chosen: list[str], folios: Iterable[int], processes: int,
+          rounds: int) -> list[Cell]:
+    """A cell for each number of folios in a call."""
+    spread = host.placements["spread"]
+    arms = _crossed(unique((host.copy_page, *chosen)), min(8, len(host.cpus)))
+    return [Cell("factorial", f"{count}-folio",
+                 (*sizes.options, "--cpus=" + ",".join(map(str, spread)),
+                  rounds_of_batches(rounds, count)),
+                 tuple(folios_of(arm, count) for arm in arms), processes,
+                 resolution=0.02 if count == 1 else 0.04, quiet=True) for count in unique(folios)]
+
+
+def _crossed(primitives, threads) -> list[str]:
+    """{serial, parallel} x {per page, bulk}, woken and spinning workers."""
+    variants = []
+    for p in primitives:
+        variants += [f"serial:page:{p}:map=2017", f"serial:bulk:{p}"]
+        variants += [f"parallel:{rule}:{p}{cost}:threads={threads}{dispatch}"
+                     for dispatch in ("", ":dispatch=spin")
+                     for rule, cost in (("page", ":map=2017"), ("bulk", ""))]
+    return variants
+
+
+def share_of_batching(samples: Samples, primitive: str, dispatch: str,
+                      level: float = estimate.LEVEL) -> estimate.Estimate | None:
+    """The share of an N-thread bulk copy's gain, over the serial 2017 loop,
+    that the serial bulk copy has alone; None where threads gain nothing."""
+    loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
+        ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", dispatch)))
+    return estimate.share(estimate.log_speedups(samples, bulk, loop),
+                          estimate.log_speedups(samples, both, loop), level)
+
+
+def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> str:
+    strategy, rule, dispatch = key
+    return samples.cell.where(primitive=primitive, strategy=strategy, rule=rule,
+                              dispatch=dispatch)[0]
+
+
+FACTORS = {("serial", "bulk", "wake"): "serial, bulk",
+           ("parallel", "page", "wake"): "parallel, per page, woken",
+           ("parallel", "bulk", "wake"): "parallel, bulk, woken",
+           ("parallel", "page", "spin"): "parallel, per page, spinning",
+           ("parallel", "bulk", "spin"): "parallel, bulk, spinning"}
+
+
+def factorial_figure(cells: list[Samples]) -> Figure:
+    """{serial, parallel} x {per page, bulk} x primitive, a panel per batch,
+    with the part of each parallel gain that batching alone gives."""
+    fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(6 + 5.5 * len(cells), 6),
+                                   width_ratios=[3] * len(cells) + [2])
+    for ax, samples in zip(panels, cells):
+        primitives = _factorial_primitives(samples)
+        for i, (key, label) in enumerate(FACTORS.items()):
+            arms = [_factor_arm(samples, p, key) for p in primitives]
+            rows = drawing.as_rows(estimate.speedup(
+                samples, arm, _factor_arm(samples, p, ("serial", "page", "wake")))
+                for p, arm in zip(primitives, arms))
+            y = [n + 0.15 * (i - (len(FACTORS) - 1) / 2) for n in range(len(primitives))]
+            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True,
+                         colour=drawing.COLOURS[i], label=label,
+                         stable=estimate.is_stable(samples))
+            for each in panels[:-1]:
+                drawing.show_all_dots(each, rows["speedup"], "x")
+        drawing.at_one(ax)
+        ax.set_yticks(range(len(primitives)), primitives)
+        ax.set_title(labels.folios_label(samples))
+        ax.set_xlabel("speed-up over the serial 2017 loop of the same primitive")
+        ax.invert_yaxis()
+        right = ax.secondary_yaxis("right")
+        right.set_yticks(range(len(primitives)),
+                         [_share_text(samples, p) for p in primitives], fontsize="small")
+        right.tick_params(length=0)
+    _published_factorial(panels[-1])
+    drawing.legend_below(fig, panels[0], columns=5)
+    threads = max(samples.cell.of(v).threads for v in cells[0].cell.variants)
+    fig.suptitle(f"Batching and threading told apart, {threads} threads. At the right: the share of "
+                 "the gain of a\nspinning team with bulk calls that one serial bulk call has alone")
+    return fig
+
+
+def _factorial_primitives(samples: Samples) -> list[str]:
+    return list(dict.fromkeys(samples.cell.of(v).primitive for v in samples.cell.variants))
+
+
+def _share_text(samples: Samples, primitive: str) -> str:
+    found = share_of_batching(samples, primitive, "spin")
+    if found is None or not math.isfinite(found.low):
+        return "no clear gain"
+    return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"
+
+
+def _published_factorial(ax: Axes) -> None:
+    """The nearest published answer: S12 has one thread with batching as well."""
+    found = published.figures()
+    rows = found[(found["source_id"] == "S12") & (found["pages"] == 512)
+                 & (found["page_size_kib"] == 2048)].drop_duplicates(["variant", "threads"])
+    rates = rows.set_index(["variant", "threads"])["value"]
+    gains = {f"{threads} thread{'s' if threads != '1' else ''}":
+             rates["mtcopy", threads] / rates["vanilla", "1"] for threads in ("1", "2", "4", "8")}
+    ax.plot(list(gains.values()), range(len(gains)), **drawing.PUBLISHED_STYLE)
+    drawing.at_one(ax)
+    ax.set_yticks(range(len(gains)), list(gains))
+    ax.set_ylim(len(gains) - 0.5, -0.5)
+    ax.set_xlim(0, 1.15 * max(gains.values()))
+    alone = math.log(gains["1 thread"]) / math.log(gains["8 threads"])
+    ax.set_title("published: batched over vanilla\n(Garg, September 2025, 512 huge pages)",
+                 fontsize="small")
+    ax.set_xlabel(f"speed-up of move_pages(); one thread has\n{alone:.0%} of the gain of eight")

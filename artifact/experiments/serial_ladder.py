@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""serial-ladder: from the loop of 2017 to one call, for every copy routine that
+runs here and every state of the caches."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable
+
+import pandas as pd
+
+from artifact import drawing, estimate, labels, published
+from artifact.cells import Cell
+from artifact.host import Host
+from artifact.ingredients import Sizes, Skipped, unique
+from artifact.problem import Misuse
+from artifact.samples import Samples
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# From the loop of 2017 to one call; {} is the primitive.
+LADDER = ("serial:page:{}:map=2017", "serial:page:{}:map=2026", "serial:page:{}",
+          "serial:bulk:{}")
+
+TODAY = LADDER[1]
+
+
+def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
+          cache_states: Iterable[str], processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
+    """A cell for each cache state, and one between nodes where there are two."""
+    found = [_of_state(host.copy_page, chosen, sizes, state, processes, rounds)
+             for state in unique(cache_states)]
+    refused = host.refused["nodes"] if len(host.nodes) > 1 else \
+        "this machine has one node with memory"
+    if refused:
+        return found, (("copies between NUMA nodes", refused),)
+    nodes = list(host.nodes)
+    return [*found, Cell(
+        "serial-ladder", "remote",
+        (*sizes.options, f"--source-node={nodes[0]}", f"--destination-node={nodes[-1]}",
+         f"--rounds={rounds}"),
+        unique(rung.format(p) for p in dict.fromkeys((host.copy_page, *swept))
+               for rung in (TODAY, *LADDER)), processes)], ()
+
+
+def _of_state(own, chosen, sizes, state, processes, rounds) -> Cell:
+    """Every rung of every primitive; of the byte loop just one, as the floor."""
+    source, destination = _two_states(state)
+    # A migrated folio is in no cache: from these the claims are judged.
+    rounds *= 2 if state == "cold/cold" else 1
+    others = [p for p in chosen if p not in (own, "byte", "empty")]
+    return Cell(
+        "serial-ladder", f"{source}-{destination}",
+        (*sizes.options, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
+        unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
+                *(rung.format(p) for p in others for rung in LADDER),
+                *(("serial:bulk:byte",) if "byte" in chosen else ()))), processes)
+
+
+def _two_states(text: str) -> tuple[str, str]:
+    source, _, destination = text.partition("/")
+    if not {source, destination} <= {"cold", "warm"}:
+        raise Misuse(f"cache state {text!r}", "not SOURCE/DESTINATION, each cold or warm",
+                     "write it as cold/cold or warm/cold")
+    return source, destination
+
+
+def speedups(samples: Samples) -> dict[str, estimate.Estimate]:
+    """What the answer rests on, by name: one call over both loops, the best call
+    over today's."""
+    own = samples.cell.own
+    loop_2017, loop_2026, _, bulk = (rung.format(own) for rung in LADDER)
+    return {
+        f"one bulk call over the 2026 loop, {own}": estimate.speedup(samples, bulk, loop_2026),
+        f"one bulk call over the 2017 loop, {own}": estimate.speedup(samples, bulk, loop_2017),
+        "best serial copy over the 2026 loop": estimate.speedup(
+            samples, estimate.best_serial(samples), loop_2026)}
+
+
+def published_bulk_pairs() -> pd.DataFrame:
+    """Speed-ups of bulk over per page in S13, as rates' quotients."""
+    found = published.figures()
+    micro = found[(found["source_id"] == "S13") & (found["pages"] == 1)]
+    rows = []
+    for (_, where), pair in micro.groupby(["cpu", micro["note"].str.extract(
+            r"(\S+->\S+?)[;,]")[0]], sort=False):
+        loop, bulk = (pair[pair["variant"].str.endswith(v)].iloc[0] for v in ("per-page", "bulk"))
+        chip = "Zen 5, rep movsb" if "9655" in loop["cpu"] else "Zen 3, memcpy_orig"
+        rows.append({"label": f"{chip}\n{where}", "speedup": bulk["value"] / loop["value"]})
+    return pd.DataFrame(rows)
+
+
+RUNGS = {"page 2017": "per page, 2017 bookkeeping", "page 2026": "per page, 2026 loop",
+         "page none": "per page, bare calls", "bulk none": "bulk, one call"}
+
+
+def ladder_figure(cells: list[Samples]) -> Figure:
+    """Speed-up over today's loop: primitive x rung, a panel per cache state."""
+    fig, panels = drawing.subplots(1, len(cells), figsize=(2 + 3.1 * len(cells), 6.2), sharey=True,
+                                   sharex=True, squeeze=False)
+    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)))
+    for ax, samples in zip(panels[0], cells):
+        frame = estimate.table(samples)
+        frame["rung"] = frame["rule"] + " " + frame["map"]
+        for i, (rung, label) in enumerate(RUNGS.items()):
+            rows = frame[frame["rung"] == rung]
+            y = [order.index(p) + 0.2 * (i - 1.5) for p in rows["primitive"]]
+            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
+                         label=label, stable=estimate.is_stable(samples))
+        drawing.at_one(ax)
+        ax.set_title(labels.cache_label(samples))
+        ax.set_xlabel("speed-up")
+        ax.set_yticks(range(len(order)), order)
+        drawing.show_all_dots(panels[0][0], frame["speedup"], "x")
+    panels[0][0].invert_yaxis()
+    own = cells[0].cell.own
+    drawing.legend_below(fig, panels[0][0])
+    fig.suptitle(f"The serial ladder: speed-up over today's per-page loop with {own}")
+    return fig
+
+
+def gain_figure(cells: list[Samples]) -> Figure:
+    """What one call gains over per-page calls of the same primitive, beside
+    the only published counterpart (S13)."""
+    fig, (ours, theirs) = drawing.subplots(1, 2, figsize=(12, 5.4), sharex=True,
+                                           gridspec_kw={"width_ratios": [3, 2]})
+    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)
+                               if TODAY.format(p) in cell.seconds))
+    for i, samples in enumerate(cells):
+        present = [p for p in order if TODAY.format(p) in samples.seconds]
+        rows = drawing.as_rows(estimate.speedup(samples, f"serial:bulk:{p}", TODAY.format(p))
+                               for p in present)
+        y = [order.index(p) + 0.17 * (i - (len(cells) - 1) / 2) for p in present]
+        drawing.dots(ours, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
+                     label=labels.cache_label(samples), stable=estimate.is_stable(samples))
+        drawing.show_all_dots(ours, rows["speedup"], "x")
+    ours.set_yticks(range(len(order)), order)
+    ours.invert_yaxis()
+    ours.set_title("measured here")
+    ours.set_xlabel("speed-up of one bulk call over the 2026 loop, same primitive")
+
+    pairs = published_bulk_pairs()
+    theirs.plot(pairs["speedup"], range(len(pairs)), **drawing.PUBLISHED_STYLE)
+    theirs.set_yticks(range(len(pairs)), pairs["label"])
+    theirs.invert_yaxis()
+    theirs.set_ylim(len(pairs) - 0.5, -0.5)
+    theirs.set_title("published (Garg, April 2026)")
+    theirs.set_xlabel("speed-up of one bulk call over the 2026 loop")
+    drawing.show_all_dots(ours, pairs["speedup"], "x")
+    for ax in (ours, theirs):
+        drawing.at_one(ax)
+    drawing.legend_below(fig, ours)
+    fig.suptitle("What one bulk copy of a huge page gains over the per-page loop")
+    return fig
+
+
+def _primitives_by_speed(samples: Samples) -> list[str]:
+    frame = estimate.table(samples)
+    bulk = frame[frame["rule"] == "bulk"].sort_values("speedup", ascending=False)
+    return list(bulk["primitive"])

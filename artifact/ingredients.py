@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""What cells are made of: sizes, copy routines that run here, teams."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from artifact.cells import Cell, Skipped
+from artifact.host import Host
+from artifact.policies import BY_ID, POLICIES, Policy
+from artifact.problem import Misuse
+from artifact.sizes import format_size, parse_size
+
+MOST_THREADS = 4        # of a team, as in the series of 2025; 2017 has its own rule
+ONE_CPU = ("every parallel copy", "this process may use one CPU")
+PAUSE_US = 500          # between samples, so that workers sleep as between migrations
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Of a base page and of a huge page, as texts and in bytes."""
+
+    base_page: str
+    huge_page: str
+
+    def __post_init__(self):
+        if self.base % 64 or self.huge % self.base:
+            raise Misuse(f"base_page {self.base_page} and huge_page {self.huge_page}",
+                         "the base page must be a multiple of 64 bytes that divides the huge page",
+                         "take 4K and 2M, or 64K and 16M")
+
+    @property
+    def base(self) -> int:
+        return parse_size(self.base_page)
+
+    @property
+    def huge(self) -> int:
+        return parse_size(self.huge_page)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """pagecopy's options for them."""
+        return f"--base={self.base_page}", f"--huge={self.huge_page}", "--backing=auto"
+
+
+def available(host: Host, names: Iterable[str]) -> tuple[list[str], Skipped]:
+    """The copy routines that run here, and the reasons for the others.
+
+    names: of routines, or of roles (as "streaming"), which stand for whatever
+    has that role and runs here.
+    """
+    chosen, lacking = [], []
+    for name in names:
+        known = [routine for routine, roles in host.roles.items() if name in (routine, *roles)]
+        if not known or name in ("empty", "nothing"):
+            raise Misuse(f"unknown copy routine {name!r}", "pagecopy has no such one",
+                         f"choose from {', '.join(host.lacks)}")
+        running = [routine for routine in known if not host.lacks[routine]]
+        chosen += running
+        if not running:
+            lacking += [(f"primitive {routine}", f"needs {host.lacks[routine]}")
+                        for routine in known]
+    return list(dict.fromkeys(chosen)), tuple(lacking)
+
+
+@dataclasses.dataclass(frozen=True)
+class Teams:
+    """Who may copy on this machine, and how: what most experiments ask for."""
+
+    serial: tuple[str, ...]         # serial bulk variants, the kernel's own first
+    threads: dict[str, str]         # id of a policy to the options of a variant
+    primitive: str                  # that the teams copy with
+    sizes: Sizes
+    cpus: str                       # pagecopy's option
+    skipped: Skipped
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """pagecopy's: sizes and CPUs."""
+        return *self.sizes.options, self.cpus
+
+    def parallel(self, more: str = "", without: Iterable[str] = (),
+                 primitive: str = "") -> list[str]:
+        """A variant per policy, but for those whose ids are in ``without``."""
+        assert set(without) <= set(BY_ID), without
+        return [f"parallel:bulk:{primitive or self.primitive}:{options}{more}"
+                for policy, options in self.threads.items() if policy not in set(without)]
+
+
+def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:
+    """The teams of a machine; none where it has one CPU, which ``skipped`` says."""
+    chosen, skipped = available(host, primitives)
+    threads: dict[str, str] = {}
+    if len(host.near) == 1:
+        skipped += (ONE_CPU,)
+    else:
+        allowed = [policy for policy in POLICIES if host.high_priority or not policy.needs_nice]
+        threads = {policy.id: _options(policy, sizes, len(host.near)) for policy in allowed}
+        if len(allowed) < len(POLICIES):
+            skipped += (("workers at nice -20 (system_highpri_wq)",
+                         "this user may not: it needs CAP_SYS_NICE or ulimit -e 40"),)
+    own = host.copy_page
+    return Teams(
+        serial=unique((f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in chosen))),
+        threads=threads, primitive=chosen[0] if chosen else own, sizes=sizes,
+        cpus="--cpus=" + ",".join(map(str, host.near[:8])), skipped=skipped)
+
+
+def _options(policy: Policy, sizes: Sizes, cpus: int) -> str:
+    """Of a variant with that policy, on so many CPUs."""
+    own_rule = "" if policy.own_threads else f":threads={min(MOST_THREADS, cpus)}"
+    return policy.options.format(chunk=format_size(_chunk(sizes))) + own_rule
+
+
+def _chunk(sizes: Sizes) -> int:
+    """A sixteenth of a folio, or the largest piece below it that divides it."""
+    chunk = max(64, sizes.huge // 16 // 64 * 64)
+    while sizes.huge % chunk:
+        chunk -= 64
+    return chunk
+
+
+def under_load(experiment: str, load: int, options: tuple[str, ...], rounds: int, processes: int,
+               variants: Iterable[str]) -> Cell:
+    """load: in percent of each CPU. Of rounds as many as pagecopy allows at most."""
+    return Cell(experiment, f"{load}-percent",
+                (*options, f"--load={load}", f"--pause={PAUSE_US}",
+                 f"--rounds={min(rounds, 100_000)}"),
+                tuple(variants), processes, resolution=0.15, quiet=True)
+
+
+def that_fit(host: Host, huge: int, batches: Iterable[int]) -> tuple[list[int], Skipped]:
+    """Of batches of so many folios those that memory is large enough for."""
+    batches = list(batches)
+    fitting = [count for count in batches if host.fits(count * huge)]
+    return fitting, tuple((f"{count} folios at once", "two pools of them are more than a quarter "
+                           "of the memory") for count in batches if count not in fitting)
+
+
+def folios_of(variant: str, count: int) -> str:
+    return variant if count == 1 else f"{variant}:folios={count}"
+
+
+def rounds_of_batches(rounds: int, folios: int) -> str:
+    """A call of many folios is long: fewer of them say nearly as much."""
+    return f"--rounds={max(1, rounds * 4 // (folios + 3))}"
+
+
+def powers(factor: int, first: int, last: int) -> list[int]:
+    """first, factor * first, .. and last; only sizes that divide last."""
+    sizes = []
+    while first < last:
+        if last % first == 0:
+            sizes.append(first)
+        first *= factor
+    return [*sizes, last]
+
+
+def unique(items) -> tuple:
+    return tuple(dict.fromkeys(items))
+
+
+def positive(**values: int) -> None:
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 10_000:
+            raise Misuse(f"{name}: {value!r}", "not a count", "give a whole number, 1 to 10000")
+
+
+def not_empty(**lists: Sequence) -> None:
+    for name, values in lists.items():
+        if not values:
+            raise Misuse(f"{name}: []", "nothing to measure", "name at least one")
+
+
+def doubling(last: int) -> list[int]:
+    """1, 2, 4, .. and last."""
+    return sorted({1 << n for n in range(last.bit_length())} | {last})

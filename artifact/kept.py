@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What each notebook leaves for others when it has run: its answer, its figures."""
+
+import json
+
+from artifact import paths
+from artifact.problem import Damaged, one_line
+from artifact.questions import QUESTIONS
+
+
+def write(run: paths.Run, key: str, content: dict) -> None:
+    """key: the notebook's name, with a suffix where parameters were changed."""
+    paths.write_atomically(run.notebooks / f"{key}.json", json.dumps(content, indent=1).encode())
+
+
+def read(run: paths.Run, name: str) -> dict:
+    """What a notebook kept with the run's own parameters; Damaged where it has not run."""
+    path = run.notebooks / f"{name}.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Damaged(f"cannot read {paths.shown(path)}", one_line(error),
+                      "run 'make reproduce' to its end") from error
+
+
+def figures(run: paths.Run) -> set[str]:
+    """The names of the figures that are there."""
+    return {figure["file"] for name in QUESTIONS if (run.notebooks / f"{name}.json").exists()
+            for figure in read(run, name)["figures"]}
+
+
+def headlines(run: paths.Run) -> dict[str, list[float]]:
+    """Name to value, low and high of every ratio that an answer rests on."""
+    return {key: numbers for name in QUESTIONS
+            for key, numbers in read(run, name)["headlines"].items()}
+
+
+def agreement(one: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
+    """Compares two runs' headline ratios: lines to print, and whether each
+    is inside the other's interval every time."""
+    here, there = headlines(one), headlines(other)
+    lines, all_agree = [], bool(here) and here.keys() == there.keys()
+    for key in here.keys() & there.keys():
+        (a, a_low, a_high), (b, b_low, b_high) = here[key], there[key]
+        agree = b_low <= a <= b_high and a_low <= b <= a_high
+        all_agree &= agree
+        lines.append(f"{'agree ' if agree else 'DIFFER'}  {a:.3f} [{a_low:.3f}, {a_high:.3f}]  "
+                     f"{b:.3f} [{b_low:.3f}, {b_high:.3f}]  {key}")
+    lines += [f"DIFFER  only in one run: {key}" for key in here.keys() ^ there.keys()]
+    return sorted(lines, key=lambda line: line.split("]  ")[-1]), all_agree

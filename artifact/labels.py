@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What figures and sentences call a cell, an arm, a share."""
+
+import numpy as np
+
+from artifact import older, teams
+from artifact.samples import Samples
+
+
+def cache_label(samples: Samples) -> str:
+    if samples.cell.option("source-node"):
+        return "between NUMA nodes"
+    return (f"source {samples.cell.option('source')}, "
+            f"destination {samples.cell.option('destination')}")
+
+
+def folios_label(samples: Samples) -> str:
+    count = max(samples.cell.of(arm).folios for arm in samples.cell.variants)
+    order = samples.cell.label.partition("-")[0]
+    placed = f", {order}" if samples.cell.experiment == "threads" and order != "spread" else ""
+    return (f"{count} folio{'s' if count > 1 else ''} of {samples.cell.option('huge')} "
+            f"per call{placed}")
+
+
+def load_label(samples: Samples) -> str:
+    load = teams.load_percent(samples)
+    return f"each CPU {load} % loaded" if load else "idle machine"
+
+
+def percent(share: float) -> str:
+    return f"{round(100 * share) + 0} %"     # and no minus before a 0
+
+
+def residence(samples: Samples) -> str:
+    """Says so where a working set between L2 and LLC is not faster than memory:
+    on many virtual machines the last-level cache is somebody else's."""
+    if samples.cell.label != "llc":
+        return ""
+    ours, memory = (np.median([fact[key] for fact in samples.facts])
+                    for key in ("llc_load_ns", "memory_load_ns"))
+    resident = "" if ours < 0.6 * memory else "NOT RESIDENT: "
+    return f"\n{resident}{ours:.0f} ns a load, memory {memory:.0f} ns"
+
+
+def labels_of(cells: list[Samples]) -> list[str]:
+    """The labels of the policies that any of the cells has."""
+    return [policy.label for policy in teams.policies(cells)]
+
+
+def arms_of_windows(samples: Samples) -> dict[str, str]:
+    """The arms beside which a victim is looked at, with their labels."""
+    cell = samples.cell
+    return {arm: cell.policy(arm).label if cell.of(arm).parallel
+            else f"serial: {cell.of(arm).primitive}" for arm in cell.variants[1:]}
+
+
+def cell_label(samples: Samples) -> str:
+    """A cell of teams, by what sets it apart from the others of its experiment."""
+    if samples.cell.option("load") is not None:
+        return load_label(samples)
+    if samples.cell.experiment == "concurrent":
+        return f"{samples.cell.of(samples.cell.baseline).migrators} at once"
+    return victim_label(samples) if samples.cell.option("victim") else samples.cell.label
+
+
+def victim_label(samples: Samples) -> str:
+    """What a victim does, as pagecopy said when it was measured."""
+    return samples.facts[0].get("victim") or older.VICTIMS.get(
+        samples.cell.label, samples.cell.label)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""A notebook at work: parameters in, figures, answer and frames out."""
+
+import ast
+import os
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from artifact import drawing, estimate, kept, machine, measured, paths, planning
+from artifact.answer import Answer
+from artifact.cells import Skipped
+from artifact.measured import Measured
+from artifact.measuring import passes
+from artifact.plan import Plan
+from artifact.problem import Misuse
+from artifact.questions import find
+from artifact.samples import KernelSamples, Samples
+
+# Of a notebook that a run was measured without.
+NOT_IN_RUN = (("this notebook", "not in this run"),)
+
+
+class Notebook:
+    """Opened in the notebook's first cell, asked for figures after.
+
+    ``namespace`` is the notebook's globals(): its parameters are taken from
+    there and checked, those that papermill injected included.
+    """
+
+    def __init__(self, name: str, namespace: dict):
+        self.question = find(name)
+        self.run, self.parameters = _parameters(self.question, namespace)
+        self.key = planning.key_of(self.question, self.run, self.parameters)
+        self.drawn: list[dict] = []
+        self.measured = self._measured()
+        # Read now: what is damaged is told before the first figure.
+        self.samples: dict[str, list] = self.measured.cells
+        for line in measured.mixture(self.measured.timed):
+            print(f"mixed run: {line}")
+
+    def figure(self, name: str, draw: Callable, caption: str, **options: typing.Any) -> None:
+        """Draws an experiment's figure, shows it and keeps it as PNG and SVG.
+
+        name: EXPERIMENT, or EXPERIMENT:NAME where it has several figures;
+        options go to ``draw`` behind the samples.
+        """
+        from IPython.display import Image, Markdown, display
+
+        experiment, _, own_name = name.partition(":")
+        if experiment not in self.samples:
+            display(Markdown(f"*Figure {name} is skipped: {self._why_not(experiment)}.*"))
+            return
+        fig = draw(self.samples[experiment], **options)
+        drawing.write_below(fig, self._footer(experiment))
+        file = (own_name or experiment) + self.key.removeprefix(self.question.notebook)
+        # Once: to find it takes as long as to draw.
+        box = fig.get_tightbbox().padded(0.1)
+        for ending in ("png", "svg"):
+            _save(fig, self.run.figures / f"{file}.{ending}", box)
+        # What was saved, not drawn a third time; at the size of the screen.
+        display(Image(filename=str(self.run.figures / f"{file}.png"), embed=True,
+                      width=int(box.width * fig.dpi)))
+        drawing.pyplot().close(fig)
+        display(Markdown(f"*{caption}*"))
+        self.drawn.append({"file": file, "caption": caption})
+
+    def answer(self) -> None:
+        """Shows the answer, and keeps it with what it rests on for the report."""
+        from IPython.display import Markdown, display
+
+        values = planning.as_values(self.question, self.parameters)
+        found = self.question.answer(self.measured, values) if self.samples else \
+            Answer(f"Nothing could be measured here: {self.reasons()}.", {})
+        display(Markdown(f"**{found.sentence}**"))
+        timed = self.measured.timed
+        kept.write(self.run, self.key, {
+            "answer": found.sentence,
+            "headlines": {key: [e.value, e.low, e.high] for key, e in found.headlines.items()},
+            "parameters": {"run": self.run.name, **self.parameters},
+            "modified": self.changes(),
+            "figures": self.drawn,
+            "skipped": self.measured.plan.skipped,
+            "mixture": measured.mixture(timed),
+            "cells": list(map(_cell_row, timed)),
+            "kernels": [_kernel_row(samples) for group in self.samples.values()
+                        for samples in group if isinstance(samples, KernelSamples)],
+        })
+
+    def skipped(self) -> None:
+        """Shows what this machine could not measure, and why."""
+        from IPython.display import Markdown, display
+
+        lines = [f"- {what}: {why}" for what, why in self.measured.plan.skipped] or ["- nothing"]
+        display(Markdown("\n".join(lines)))
+
+    def reasons(self) -> str:
+        """Why something is missing, as one text."""
+        return _told(self.measured.plan.skipped) or "no cells"
+
+    def changes(self) -> list[str]:
+        """Parameters that are not the run's own, as NAME=VALUE."""
+        return [f"{key}={value}" for key, value in
+                planning.changes(self.question, self.run, self.parameters).items()]
+
+    def _measured(self) -> Measured:
+        if not self.question.own_cells:
+            planning.as_values(self.question, self.parameters)      # checks them
+            return measured.of(self.run)
+        entry = planning.stored(self.run, self.question, self.parameters)
+        if entry:
+            return Measured(self.run, entry.plan)
+        if not self.run.may_measure:
+            if self.key == self.question.notebook:
+                return Measured(self.run, Plan((), NOT_IN_RUN))
+            raise Misuse(f"recorded run {self.run.name}", "it was recorded with other parameters "
+                         f"than {' '.join(self.changes())}",
+                         "take a run of your own to change a parameter")
+        wanted = planning.planned(self.run, [(self.question, self.parameters)])
+        passes.measure(self.run, list(wanted.cells), lambda line: print(line, flush=True))
+        return Measured(self.run, wanted)
+
+    def _why_not(self, experiment: str) -> str:
+        if experiment not in self.question.experiments and self.question.own_cells:
+            raise Misuse(f"no experiment {experiment!r}",
+                         f"{self.question.notebook} has no cells of it",
+                         f"choose from {', '.join(self.question.experiments)}")
+        return _told(self.measured.plan.skipped) or "not in this run"
+
+    def _footer(self, experiment: str) -> str:
+        """What a figure rests on: where it was measured, and how well it repeats."""
+        found = self.samples[experiment]
+        changed = "; modified: " + " ".join(self.changes()) if self.changes() else ""
+        if isinstance(found[0], KernelSamples):
+            return f"run {self.run.name}: " + "\n".join(map(_origin, found)) + changed
+        ratios = [estimate.same_kernel_ratio(s) for s in found]
+        same = (f"the same kernel twice differs by at most "
+                f"{max(max(abs(r.high - 1), abs(1 - r.low)) for r in ratios):.1%}")
+        huge = min(s.huge_share for s in found)
+        backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
+        return (f"run {self.run.name}: {machine.summary(self.measured.machine)}\n"
+                f"{same}{backing}{changed}")
+
+
+def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Parameters]:
+    """The run, and its own parameters with what the reader or papermill chose.
+
+    The notebook's own cell is no source of defaults: what in it is as this
+    version has it was not chosen by anybody.
+    """
+    own = planning.defaults(question)
+    injected = _injected_names(namespace.get("In", []))
+    name = namespace.get("run", paths.DEFAULT_RUN)
+    if not isinstance(name, str):
+        raise Misuse(f"parameter run={name!r}", "not a text", f"the default is {paths.DEFAULT_RUN}")
+    run = paths.run(name)
+    chosen = {key: namespace.get(key) for key in injected if key != "run"}
+    chosen |= {key: namespace[key] for key in own if key in namespace and namespace[key] != own[key]}
+    planning.checked(question, chosen)
+    return run, {**planning.of_run(question, run), **chosen}
+
+
+def _injected_names(history: list[str]) -> list[str]:
+    """Names that papermill set: the cell it injects begins with a mark."""
+    injected = [text for text in history if text.startswith("# Parameters\n")]
+    return [node.targets[0].id for text in injected for node in ast.parse(text).body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
+
+
+def _told(skipped: Skipped) -> str:
+    return "; ".join(f"{what}: {why}" for what, why in skipped)
+
+
+def _save(fig, path: Path, box) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with paths.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fig.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches=box,
+                    metadata={"Date": None} if path.suffix == ".svg" else None)
+        os.replace(temporary, path)
+
+
+def _origin(samples: KernelSamples) -> str:
+    """Where a kernel's answers are from, for under a figure."""
+    if samples.cell.kernel == "host":
+        return f"timed in this machine's own kernel, {samples.cell.boots} processes"
+    how = "instructions counted by QEMU, one CPU" if samples.cell.counted else "timed under KVM"
+    return f"{samples.cell.kernel} kernel in a virtual machine, {samples.cell.boots} boots, {how}"
+
+
+def _kernel_row(samples: KernelSamples) -> dict:
+    spread = max(float(np.ptp(values, axis=0).max()) for values in samples.values.values())
+    return {"cell": samples.cell.id, "arms": len(samples.values), "boots": samples.cell.boots,
+            "unit": samples.cell.unit, "kernel": samples.facts[0]["kernel"],
+            "package": samples.facts[0]["package"], "pinned": samples.facts[0].get("pinned", ""),
+            "spread": spread}
+
+
+def _cell_row(samples: Samples) -> dict:
+    ratio = estimate.same_kernel_ratio(samples)
+    steal = sum(facts["steal_seconds"] for facts in samples.facts)
+    return {"cell": samples.cell.id, "arms": len(samples.cell.arms),
+            "processes": samples.cell.processes, "rounds": samples.cell.rounds,
+            "same_kernel": [ratio.value, ratio.low, ratio.high],
+            "stable": estimate.is_stable(samples), "steal_seconds": round(steal, 2),
+            "not_quiet": sum(facts["quiet"] == "no" for facts in samples.facts),
+            "repeated": sum(facts.get("repeats", 0) > 0 for facts in samples.facts),
+            "huge_share": samples.huge_share,
+            "overhead_ns": max(facts["overhead_ns"] for facts in samples.facts)}

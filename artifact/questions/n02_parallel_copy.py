@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""02: what do threads add to the best serial copy?"""
+
+import dataclasses
+
+from artifact import estimate, teams
+from artifact.answer import Answer, times, verb, with_warnings
+from artifact.experiments import factorial, one_worker, thread_sweep
+from artifact.host import Host
+from artifact.ingredients import ONE_CPU, Sizes, available, not_empty, positive, unique
+from artifact.measured import Measured
+from artifact.plan import Plan
+from artifact.problem import Misuse
+from artifact.questions.question import Question
+from artifact.samples import Samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """threads: none for 1, 2, 3, 4, 6, 8, .. up to the CPUs that this process may
+    use. folios: that one call copies."""
+
+    base_page: str = "4K"
+    huge_page: str = "2M"
+    primitives: tuple[str, ...] = ("own-then", "own-now", "libc", "fallback", "careful",
+                                   "streaming")
+    threads: tuple[int, ...] = ()
+    folios: tuple[int, ...] = (1, 16)
+    processes: int = 32
+    rounds: int = 48
+
+
+def plan(host: Host, p: Parameters) -> Plan:
+    """Batching and threading told apart, the sweep of threads, a single worker."""
+    sizes = Sizes(p.base_page, p.huge_page)
+    positive(processes=p.processes, rounds=p.rounds)
+    not_empty(folios=p.folios)
+    for count in p.folios:
+        positive(folios=count)
+    cpus = len(host.cpus)
+    for count in p.threads:
+        positive(threads=count)
+        if count > cpus:
+            raise Misuse(f"threads: {count}", f"this process may run on {cpus} CPU(s)",
+                         f"give at most {cpus}")
+    chosen, skipped = available(host, p.primitives)
+    if cpus == 1:
+        return Plan((), (*skipped, ONE_CPU))
+    sweep, same = thread_sweep.cells(host, sizes, chosen, p.threads, p.folios, p.processes, p.rounds)
+    return Plan((*factorial.cells(host, sizes, chosen, p.folios, p.processes, p.rounds), *sweep,
+                 *one_worker.cells(host, sizes, max(p.folios), p.processes, p.rounds)),
+                unique((*skipped, *same)))
+
+
+def answer(measured: Measured, p: Parameters) -> Answer:
+    """The fastest team against the best serial copy, of one folio and of a batch."""
+    spread = thread_sweep.spread_cells(measured.cells["threads"])
+    single, batch = spread[0], spread[-1]
+    headlines, phrases = {}, []
+    for samples in (single, batch) if batch is not single else (single,):
+        best = estimate.best_serial(samples)
+        copied = samples.cell.of(best)
+        found = []
+        for dispatch, label in (("wake", "woken"), ("spin", "spinning")):
+            arm = teams.fastest_team(samples, dispatch, best)
+            if arm is None:
+                continue
+            ratio = estimate.speedup(samples, arm, best)
+            headlines[f"best {label} team over the best serial copy, "
+                      f"{copied.folios} huge page(s) per call"] = ratio
+            team = samples.cell.of(arm)
+            found.append(f"{team.threads} threads with {team.primitive}, {label}, {verb(ratio)} it "
+                         f"({times(ratio)}) at {estimate.cpu_ratio(samples, arm, best).value:.2f} "
+                         "times the CPU time")
+        phrases.append(f"For {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
+                       f"the best serial copy is {copied.primitive} in one call: "
+                       + ("; ".join(found) or "no team of two or more was asked for") + ".")
+    sentence = " ".join([*phrases, _share(measured.cells["factorial"][0])])
+    return Answer(with_warnings(sentence, measured.cells), headlines)
+
+
+def _share(samples: Samples) -> str:
+    own = samples.cell.own
+    found = factorial.share_of_batching(samples, own, "spin")
+    if found is None:
+        return (f"Even spinning threads gain nothing clear over the serial 2017 loop with {own}, "
+                "so there is no gain of which batching could have a share.")
+    return (f"Of what spinning threads gain over the serial 2017 loop with {own}, batching alone "
+            f"gives {found.value:.0%} [{found.low:.0%}, {found.high:.0%}].")
+
+
+QUESTION = Question("02-parallel-copy", Parameters, plan, answer,
+                    ("factorial", "threads", "one-worker"))

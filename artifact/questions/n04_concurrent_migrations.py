@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""04: what is left of it when several CPUs migrate at once?"""
+
+import dataclasses
+
+from artifact import estimate, teams
+from artifact.answer import Answer, times, with_warnings
+from artifact.experiments import concurrent
+from artifact.host import Host
+from artifact.ingredients import Sizes, positive, teams_of, unique
+from artifact.measured import Measured
+from artifact.plan import Plan
+from artifact.policies import BY_ID
+from artifact.questions.question import Question
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """migrators: none for 1, 2, 4, .. up to twice the CPUs, 32 at the most."""
+
+    base_page: str = "4K"
+    huge_page: str = "2M"
+    primitives: tuple[str, ...] = ("streaming",)
+    migrators: tuple[int, ...] = ()
+    processes: int = 8
+    rounds: int = 10
+
+
+def plan(host: Host, p: Parameters) -> Plan:
+    """A cell for each number of migrators."""
+    positive(processes=p.processes, rounds=p.rounds)
+    for count in p.migrators:
+        positive(migrators=count)
+    crew = teams_of(host, Sizes(p.base_page, p.huge_page), p.primitives)
+    if not crew.threads:
+        return Plan((), crew.skipped)
+    found, skipped = concurrent.cells(host, crew, p.migrators, p.processes, p.rounds)
+    return Plan(tuple(found), unique((*crew.skipped, *skipped)))
+
+
+def answer(measured: Measured, p: Parameters) -> Answer:
+    """Total throughput of three policies, by the number of migrators."""
+    found = sorted(measured.cells["concurrent"], key=concurrent.crowd)
+    headlines, phrases = {}, []
+    for policy in dict.fromkeys((teams.posted(found[0]), BY_ID["works"], BY_ID["chunks"])):
+        each = []
+        for samples in found:
+            arm = teams.arm_of(samples, policy.id)
+            if arm is None:
+                continue
+            ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+            count = concurrent.crowd(samples)
+            headlines[f"{count} migrators, {policy.label}, over serial copies"] = ratio
+            each.append(f"{times(ratio)} with {count}")
+        loses = [str(count) for count in concurrent.losing_crowds(found, policy.id)]
+        phrases.append(f"\"{policy.label}\" moves {', '.join(each)}: it clearly loses "
+                       + (f"with {', '.join(loses)}" if loses else "with none"))
+    return Answer(with_warnings(
+        "In total throughput over as many best serial copies at once, " + "; ".join(phrases) + ".",
+        measured.cells), headlines)
+
+
+QUESTION = Question("04-concurrent-migrations", Parameters, plan, answer, ("concurrent",))

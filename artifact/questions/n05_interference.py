@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""05: who pays for it: unrelated work, cold caches, whoever is not charged?"""
+
+import dataclasses
+
+from artifact import labels, teams
+from artifact.answer import Answer, with_warnings
+from artifact.experiments import charge, load, posted, recovery, victim
+from artifact.host import Host
+from artifact.ingredients import Sizes, positive, teams_of, unique
+from artifact.measured import Measured
+from artifact.plan import Plan
+from artifact.questions.question import Question
+from artifact.samples import Samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """victims: what runs on the first worker's CPU, looked at in windows of
+    window_ms while a migrator makes ``rate`` copies a second. margin_percent:
+    how much slower than the best serial copy is still "no worse", fixed before
+    anything is measured. cpu_limit_percent: of one CPU, for a migrator in a
+    cgroup."""
+
+    base_page: str = "4K"
+    huge_page: str = "2M"
+    primitives: tuple[str, ...] = ("streaming",)
+    victims: tuple[str, ...] = ("integer", "l2", "llc", "stream", "timer")
+    window_ms: int = 20
+    rate: int = 500
+    loads: tuple[int, ...] = (0, 50, 100, 200)
+    margin_percent: int = 5
+    cpu_limit_percent: int = 20
+    processes: int = 8
+    rounds: int = 10
+
+
+def plan(host: Host, p: Parameters) -> Plan:
+    """Victims, caches that recover, copies under load, a migrator with a limit."""
+    positive(processes=p.processes, rounds=p.rounds, window_ms=p.window_ms, rate=p.rate,
+             margin_percent=p.margin_percent, cpu_limit_percent=p.cpu_limit_percent)
+    crew = teams_of(host, Sizes(p.base_page, p.huge_page), p.primitives)
+    victims = victim.cells(host, crew, p.victims, p.window_ms, p.rate, p.processes, p.rounds)
+    recovering, too_large = recovery.cells(host, crew, p.processes, p.rounds)
+    limited, refused = charge.cells(host, crew, p.cpu_limit_percent, p.processes, p.rounds)
+    loaded = load.cells(crew, p.loads, p.processes, p.rounds)
+    if not crew.threads:
+        return Plan((), crew.skipped)
+    return Plan((*victims, *recovering, *posted.cells(crew, p.processes, p.rounds), *loaded,
+                 *limited), unique((*crew.skipped, *too_large, *refused)))
+
+
+def answer(measured: Measured, p: Parameters) -> Answer:
+    """What victims keep, and which policies are no slower than serial under load."""
+    cells = measured.cells
+    headlines, left = {}, []
+    policy = teams.posted(cells["victim"][0])
+    for samples in cells["victim"]:
+        arm = teams.arm_of(samples, policy.id)
+        if samples.cell.label == "timer" or arm is None:
+            continue
+        serial = victim.victim_rate(samples, victim.serial_in_windows(samples))
+        rate = victim.victim_rate(samples, arm)
+        name = labels.victim_label(samples)
+        headlines[f"{name} beside serial copies over alone"] = serial
+        headlines[f"{name} beside {policy.label} over alone"] = rate
+        left.append(f"{name}: {rate.value:.3f} against {serial.value:.3f}")
+    tests = [_test(samples, p.margin_percent) for samples in cells["load"]]
+    # An older run may have none as posted.
+    as_posted = [_test(samples, p.margin_percent) for samples in cells.get("posted", [])]
+    sentence = (f"Of its speed alone a victim on the worker's CPU keeps, beside \"{policy.label}\" "
+                f"against beside the best serial copy, {'; '.join(left)}. " if left else "")
+    sentence += (f"No slower than the best serial copy, by at most {p.margin_percent} % and as a "
+                 f"one-sided test: {'; '.join(tests)}.")
+    if as_posted:
+        sentence += (" As the series were posted, with the kernel's own primitive against one serial "
+                     f"call of it: {'; '.join(as_posted)}.")
+    return Answer(with_warnings(sentence, cells), headlines)
+
+
+def _test(samples: Samples, margin: int) -> str:
+    verdicts: dict[str, list[str]] = {"no worse": [], "worse": [], "open": []}
+    for arm in teams.teams(samples):
+        verdicts[teams.no_worse(samples, arm, margin)[1]].append(
+            f"\"{samples.cell.policy(arm).label}\"")
+    return (f"at {teams.load_percent(samples)} % load "
+            f"{', '.join(verdicts['no worse']) or 'no policy'} "
+            f"({len(verdicts['worse'])} are slower, {len(verdicts['open'])} open)")
+
+
+QUESTION = Question("05-interference", Parameters, plan, answer,
+                    ("victim", "recovery", "posted", "load", "charge"))

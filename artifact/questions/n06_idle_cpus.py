@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""06: does it help to look for idle CPUs first, and what does the look cost?"""
+
+import dataclasses
+
+import numpy as np
+
+from artifact import estimate, teams
+from artifact.answer import Answer, nanoseconds, times, with_warnings
+from artifact.estimate import Estimate
+from artifact.experiments import energy, idle_scan, load
+from artifact.host import Host
+from artifact.ingredients import Sizes, positive, teams_of, unique
+from artifact.measured import Measured
+from artifact.plan import Plan
+from artifact.questions.question import Question
+from artifact.samples import Samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """scanned_cpus: whose states are looked at, real or not: a state is a cache
+    line."""
+
+    base_page: str = "4K"
+    huge_page: str = "2M"
+    primitives: tuple[str, ...] = ("streaming",)
+    scanned_cpus: tuple[int, ...] = (1, 4, 16, 64, 256)
+    loads: tuple[int, ...] = (0, 50, 100, 200)
+    processes: int = 8
+    rounds: int = 10
+
+
+def plan(host: Host, p: Parameters) -> Plan:
+    """The look alone, copies under load with and without it, energy."""
+    positive(processes=p.processes, rounds=p.rounds)
+    for count in p.scanned_cpus:
+        positive(scanned_cpus=count)
+    crew = teams_of(host, Sizes(p.base_page, p.huge_page), p.primitives)
+    scan = idle_scan.cells(host, crew, p.scanned_cpus, p.processes, p.rounds)
+    loaded = load.cells(crew, p.loads, p.processes, p.rounds)
+    joules, no_energy = energy.cells(host, crew, p.processes, p.rounds)
+    if not crew.threads:
+        return Plan((), crew.skipped)
+    return Plan((*scan, *loaded, *joules), unique((*crew.skipped, *no_energy)))
+
+
+def answer(measured: Measured, p: Parameters) -> Answer:
+    """What a look costs, and how often it was true."""
+    scan, = measured.cells["idle-scan"]
+    hot, written = (idle_scan.ns_per_cpu(scan, how) for how in ("hot", "written"))
+    headlines, phrases = {}, []
+    for samples in measured.cells["load"]:
+        arm, any_cpu = (teams.the_arm(samples, policy) for policy in (load.IDLE_CPU, load.ANY_CPU))
+        best = estimate.best_serial(samples, arm)
+        ratio = estimate.speedup(samples, arm, best)
+        percent, stale = teams.load_percent(samples), load.stale_share(samples, arm)
+        headlines[f"workers on idle CPUs over the best serial copy, {percent} % load"] = ratio
+        phrases.append(f"at {percent} % load it is {times(ratio)} as fast as the best serial copy "
+                       f"({times(estimate.speedup(samples, any_cpu, best))} without looking), "
+                       + (f"and {stale.value:.0%} of the CPUs found idle were busy when the work "
+                          "began" if stale else "and no CPU was ever found idle"))
+    lowest = min(measured.cells["load"], key=teams.load_percent)
+    return Answer(with_warnings(
+        f"One more CPU to look at costs {nanoseconds(hot)} while nobody writes and "
+        f"{nanoseconds(written)} after another CPU has written its state. "
+        f"{_cpus_paid_for(lowest, written)} With that look, {'; '.join(phrases)}.",
+        measured.cells), headlines)
+
+
+def _cpus_paid_for(samples: Samples, per_cpu: Estimate) -> str:
+    """Looks that the gain of going parallel pays for, at the lowest load."""
+    percent, arm = teams.load_percent(samples), teams.the_arm(samples, load.ANY_CPU)
+    best = estimate.best_serial(samples, arm)
+    gain = 1e9 * float(np.median(samples.seconds[best]) - np.median(samples.seconds[arm]))
+    if gain <= 0 or not estimate.speedup(samples, arm, best).differs_from_1:
+        return (f"At {percent} % load woken workers gain nothing clear over the best "
+                "serial copy of one huge page here, so no look at all is paid for.")
+    return (f"At {percent} % load the gain of woken workers pays for looking at "
+            f"{gain / max(per_cpu.value, 1e-3):.0f} CPUs.")
+
+
+QUESTION = Question("06-idle-cpus", Parameters, plan, answer, ("idle-scan", "load", "energy"))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""09: what may a patch say? Made of what the others measured, and of a model of
+threads for a machine that the parameters describe."""
+
+import dataclasses
+
+from artifact.answer import Answer
+from artifact.host import Host
+from artifact.ingredients import positive
+from artifact.measured import Measured
+from artifact.plan import Plan
+from artifact.problem import Misuse
+from artifact.questions.question import Question
+from artifact.verdicts import claims
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Of another machine, of which the model says where threads pay."""
+
+    cpus: int = 32
+    one_thread_gbps: float = 10.0
+    limit_gbps: float = 100.0
+    dispatch_us: float = 10.0
+
+    def __post_init__(self) -> None:
+        positive(cpus=self.cpus)
+        for name in ("one_thread_gbps", "limit_gbps", "dispatch_us"):
+            value = getattr(self, name)
+            if not 0 < value < 1e6:
+                raise Misuse(f"{name}: {value!r}", "not a positive number", "give one, as 12.5")
+
+
+def plan(host: Host, p: Parameters) -> Plan:
+    """No cells of its own."""
+    return Plan(())
+
+
+def answer(measured: Measured, p: Parameters) -> Answer:
+    """How many of the published claims hold in this run."""
+    found = claims.verdicts(measured)
+    ids = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
+    said = {"holds": "hold", "does not hold": "do not hold", "inconclusive": "are inconclusive",
+            "not applicable": "are not applicable here", "cited only": "are cited only"}
+    phrases = [f"{len(ids[word])} {said[word]}"
+               + (f" ({', '.join(ids[word])})" if word in claims.JUDGED else "")
+               for word in claims.WORDS if ids[word]]
+    return Answer(f"Of {len(found)} published claims, by intervals that allow for their number, "
+                  f"{', '.join(phrases)}.", {})
+
+
+QUESTION = Question("09-changelog", Parameters, plan, answer, (), own_cells=False)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""What a patch may say: plain text for a commit message and a cover letter.
+
+Every number comes from the cells of a run; a sentence that the run does not
+bear out turns into the one that it does.
+"""
+
+import contextlib
+import textwrap
+
+import numpy as np
+
+from artifact import estimate, labels, paths, rendering, teams
+from artifact.estimate import Estimate
+from artifact.experiments import ladder, live, load, victim
+from artifact.experiments.thread_sweep import spread_cells
+from artifact.measured import Measured, mixture
+from artifact.problem import Lacking
+from artifact.samples import Samples
+from artifact.verdicts import claims
+from artifact.verdicts.tests import Absent, Evidence
+
+COLUMNS = 75        # of a commit message, and of a mail that is quoted
+RUNG_NAMES = {"map=2017": "2017: cond_resched, kmap_atomic",
+              "map=2026": "today: kmap_local, cond_resched", "": "the calls, nothing else"}
+
+
+def text(measured: Measured, found: list[claims.Verdict]) -> str:
+    """The commit message and the cover letter of a run, in plain ASCII.
+
+    Raises Lacking where the run has no serial ladder of cold caches.
+    """
+    run, evidence = measured.run, Evidence(measured)
+    if measured.find("serial-ladder", "cold-cold") is None:
+        raise Lacking(f"run {run.name}", "has no serial ladder of cold caches",
+                      "measure 01-serial-copy with its own parameters")
+    environment = rendering.environment(html=False)
+    environment.filters["wrap"] = _wrapped
+    written = environment.get_template("changelog.txt.j2").render(
+        ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(measured),
+        harm=_harm(evidence), kernel=_kernel(evidence), machine=_machine(measured.machine),
+        verdicts=_verdicts(found), run=run.name if run.may_measure else paths.DEFAULT_RUN,
+        not_shown=_not_shown(measured))
+    plain = written.encode("ascii", "replace").decode("ascii")     # a CPU's name may not be
+    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
+
+
+def _wrapped(paragraph: str, first: str = "", rest: str = "") -> str:
+    """Words in lines of at most COLUMNS, none of them broken."""
+    return textwrap.fill(" ".join(paragraph.split()), COLUMNS, initial_indent=first,
+                         subsequent_indent=rest or first, break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def _not_shown(measured: Measured) -> list[str]:
+    """What this machine lacks, and what of the measured is to be doubted."""
+    found = [f"{what}: {why}" for what, why in measured.plan.skipped]
+    found += [f"cell {s.cell.experiment} {s.cell.label} {doubt}: read what rests on it as open"
+              for s in measured.timed if (doubt := claims.doubt(s))]
+    return found + [f"not of one piece: {line}" for line in mixture(measured.timed)]
+
+
+def _ratio(ratio: Estimate) -> str:
+    return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def _row(name: str, samples: Samples, arm: str, over: str) -> str:
+    """A line of the ladder, as wide as a commit message may be."""
+    us = 1e6 * float(np.median(np.median(samples.seconds[arm], axis=1)))
+    ratio = "1" if arm == over else _ratio(estimate.speedup(samples, arm, over))
+    return f"  {name:<34}{us:>8.1f}{estimate.gbps(samples, arm):>7.2f}  {ratio}"
+
+
+def _ladder(evidence: Evidence) -> dict:
+    samples = evidence.samples("serial-ladder", "cold-cold")
+    own = samples.cell.own
+    loop, bulk = f"serial:page:{own}:map=2026", f"serial:bulk:{own}"
+    best = estimate.best_serial(samples)
+    names = {f"serial:page:{own}{':' + cost if cost else ''}": label
+             for cost, label in RUNG_NAMES.items()}
+    names[bulk] = "one call"
+    names.setdefault(best, f"one call, {samples.cell.of(best).primitive}")     # it may be the same
+    return {"rows": [_row(name, samples, arm, loop) for arm, name in names.items()],
+            "own": own, "huge": samples.cell.option("huge"),
+            "command": _command(samples, [loop, *(arm for arm in names if arm != loop)]),
+            "unstable": not estimate.is_stable(samples),
+            "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
+                samples, bulk, loop), "one bulk call", "the loop of today"),
+            "best": "" if best == bulk else _said(
+                estimate.speedup(samples, best, loop),
+                f"one call of {samples.cell.of(best).primitive}", "the loop of today"),
+            "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
+
+
+def _command(samples: Samples, arms: list[str]) -> str:
+    """What measures these rows again, for a shell; over the first of the arms."""
+    words = ["  $ make -C ctools && ctools/pagecopy",
+             f"--processes={samples.cell.processes} --rounds={samples.cell.rounds}", *arms]
+    return " \\\n      ".join(words)
+
+
+def _said(ratio: Estimate, what: str, over: str) -> str:
+    if not ratio.differs_from_1:
+        return f"{what} cannot be told from {over}: {_ratio(ratio)}"
+    return f"{what} is {'faster' if ratio.value > 1 else 'slower'} than {over}: {_ratio(ratio)}"
+
+
+def _threads(measured: Measured) -> list[str]:
+    """What is left for threads to gain, a line for each number of folios."""
+    lines = []
+    for samples in spread_cells(measured.cells.get("threads", [])):
+        best = estimate.best_serial(samples)
+        for dispatch, word in (("wake", "woken"), ("spin", "spinning")):
+            arm = teams.fastest_team(samples, dispatch, best)
+            if arm is None:
+                continue
+            team = samples.cell.of(arm)
+            name = f"{team.folios} folio(s), {team.threads} {word}, {team.primitive}"
+            lines.append(
+                f"  {name:<34}"
+                f"  {_ratio(estimate.speedup(samples, arm, best))}"
+                f"  {estimate.cpu_ratio(samples, arm, best).value:>5.2f}")
+    return lines
+
+
+def _harm(evidence: Evidence) -> list[str]:
+    """Who pays, in sentences; those that this run has no cells for are left out."""
+    found = []
+    for sentence in (_victims, _crowd, _late, _busy):
+        with contextlib.suppress(Absent):
+            found.append(sentence(evidence))
+    return found
+
+
+def _posted(samples: Samples) -> tuple[str, str]:
+    """The label and the arm of the posted policy."""
+    policy = teams.posted(samples)
+    arm = teams.arm_of(samples, policy.id)
+    if arm is None:
+        raise Absent(f'the policy "{policy.label}" was skipped here')
+    return policy.label, arm
+
+
+def _victims(evidence: Evidence) -> str:
+    kept, achieved, label = [], [], ""
+    for name in evidence.measured.labels("victim"):
+        if name == "timer":
+            continue
+        samples = evidence.samples("victim", name)
+        label, arm = _posted(samples)
+        serial = victim.victim_rate(samples, estimate.best_serial(samples)).value
+        kept.append(f"{labels.victim_label(samples)} {_ratio(victim.victim_rate(samples, arm))}, "
+                    f"beside serial copies {serial:.3f}")
+        achieved.append(victim.copies_per_second(samples, arm))
+    if not kept:
+        raise Absent("no victims")
+    return (f"Unrelated work on a worker's CPU keeps of its speed, beside {min(achieved):.0f} to "
+            f"{max(achieved):.0f} copies a second by the policy \"{label}\": {'; '.join(kept)}.")
+
+
+def _crowd(evidence: Evidence) -> str:
+    samples = evidence.samples("concurrent", "2-migrators")
+    label, arm = _posted(samples)
+    ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+    return _said(ratio, f"Two migrators at once with the policy \"{label}\", in total throughput,",
+                 "two best serial copies") + "."
+
+
+def _late(evidence: Evidence) -> str:
+    samples = evidence.samples("load", "200-percent")
+    label, arm = _posted(samples)
+    found = load.late_share(samples, arm)
+    if found is None:
+        raise Absent("no worker began")
+    return (f"With every CPU loaded twice over and the policy \"{label}\", the share of copies "
+            "whose last worker had not begun when a serial copy would have been done is "
+            f"{_ratio(found)}, of those for which a worker began.")
+
+
+def _busy(evidence: Evidence) -> str:
+    samples = evidence.samples("load", "200-percent")
+    arm = teams.the_arm(samples, load.ANY_CPU)
+    return ("Under the same load a copy by bound workers at nice 0 takes "
+            f"{_ratio(teams.time_ratio(samples, arm))} times as long as the best serial copy.")
+
+
+def _kernel(evidence: Evidence) -> list[str]:
+    """What the lab counted; empty where it has not run."""
+    try:
+        rungs, steps = (evidence.kernel_samples(e, "amd64") for e in ("ladder", "live"))
+    except Absent:
+        return []
+    if not (rungs.cell.counted and steps.cell.counted):
+        return []
+    atomic, local = (ladder.cost(rungs, f"cost:kmap_{era}") for era in ("atomic", "local"))
+    bulk = live.step_cost(steps, "huge:1", "bulk")
+    team = live.step_cost(steps, "base:512", "highpri:2")
+    return [f"In Linux {rungs.facts[0]['kernel']} to map both pages of a copy takes {atomic:.0f} "
+            f"instructions with kmap_atomic and {local:.0f} with kmap_local (counted in a virtual "
+            "machine, where a count says nothing about time).",
+            "With one bulk copy in place of a loop of page copies by the same rep, move_pages() of "
+            f"a huge page takes {abs(bulk):,.0f} instructions {'less' if bulk < 0 else 'more'}; "
+            "with two workers of system_highpri_wq that of a base page takes "
+            f"{abs(team):,.0f} {'less' if team < 0 else 'more'}."]
+
+
+def _machine(found: dict) -> list[str]:
+    """Three lines."""
+    cpu, caches = found["cpu"], found["caches"]
+    last = f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
+    where = f"a guest of {found['virtual_machine']}" if found["virtual_machine"] else "bare metal"
+    return [f"{cpu['model']}, {cpu['usable']} CPUs, {last}, {where}",
+            f"{found['memory_bytes'] / 2**30:.0f} GiB on {len(found['numa_nodes'])} NUMA node(s), "
+            f"huge pages: {found['transparent_huge_pages']['enabled']}",
+            f"Linux {found['kernel']['release']}, {found['compiler']}, "
+            f"measured at commit {found['commit']}"]
+
+
+def _verdicts(found: list[claims.Verdict]) -> list[str]:
+    """The claims that were tested, in lines."""
+    lines = []
+    for verdict in found:
+        if verdict.measured is None:
+            continue
+        claim = verdict.claim
+        assert claim.holds      # it was measured, so it has a region
+        low, high = claim.holds
+        lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
+        lines.append(f"      {verdict.word}: {_measured(verdict.measured)}, region {low:g} to {high:g}")
+        lines.append(_wrapped(f"measured: {claim.what}", "      "))
+        if verdict.why != claim.band:
+            lines.append(_wrapped(f"({verdict.why})", "      "))
+    return lines
+
+
+def _measured(found: Estimate) -> str:
+    """A count has no interval."""
+    return f"{found.value:.3f}" if found.low == found.high else _ratio(found)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Verdicts on published claims, by intervals and regions fixed beforehand.
+
+A claim holds where the whole interval of what was measured lies within its
+region, does not hold where none of it does, and is inconclusive else, or
+where the cell failed its own check; of orderings decide() says more. The
+intervals are wider than elsewhere: all tested claims together err as seldom
+as one figure does (Bonferroni).
+"""
+
+import dataclasses
+import functools
+import math
+import tomllib
+import typing
+
+from artifact import estimate, paths, published
+from artifact.cells import KernelCell
+from artifact.estimate import Estimate
+from artifact.measured import Measured
+from artifact.problem import Damaged, one_line
+from artifact.samples import Samples
+from artifact.verdicts.tests import TESTS, Absent, Evidence
+
+FILE = paths.PUBLISHED / "claims.toml"
+JUDGED = ("holds", "does not hold", "inconclusive")
+WORDS = (*JUDGED, "not applicable", "cited only")
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One claim, as claims.toml tells it."""
+
+    id: str
+    who: str
+    when: str
+    says: str
+    published: str = ""
+    ratio: tuple[float, float] | None = None    # published, least and most
+    test: str = ""
+    what: str = ""
+    holds: tuple[float, float] | None = None
+    band: str = ""
+    needs: dict = dataclasses.field(default_factory=dict)
+    why: str = ""
+    sources: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """word: holds, does not hold, inconclusive, not applicable or cited only."""
+
+    claim: Claim
+    word: str
+    why: str
+    measured: Estimate | None = None
+
+
+@functools.cache
+def published_claims() -> tuple[Claim, ...]:
+    """All claims in their order; Damaged where the file is not as it says."""
+    try:
+        stored = tomllib.loads(FILE.read_text())
+        found = tuple(_claim(key, fields) for key, fields in stored.items())
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise Damaged(f"cannot read {paths.shown(FILE)}", one_line(error),
+                      "restore it: git checkout data/published") from error
+    for claim in found:
+        if not _is_whole(claim):
+            raise Damaged(f"claim {claim.id}", "an unknown test, source or need, a test without a "
+                          "region, or neither test nor why", "restore data/published/claims.toml")
+    return found
+
+
+def _claim(key: str, fields: dict[str, typing.Any]) -> Claim:
+    values: dict[str, typing.Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return Claim(id=key, **values)
+
+
+NEEDS = {"cpus", "nodes", "llcs", "siblings", "flag", "counted"}
+
+
+def _is_whole(claim: Claim) -> bool:
+    judged = claim.test in TESTS and claim.holds is not None if claim.test else bool(claim.why)
+    return judged and set(claim.needs) <= NEEDS and \
+        set(claim.sources + claim.answers) <= set(published.sources().index)
+
+
+def level(measured: Measured) -> float:
+    """Of the interval of each tested claim: all of them together err as seldom as
+    one figure does."""
+    tested = sum(bool(claim.test) and not _missing(claim, measured) for claim in published_claims())
+    return 1 - (1 - estimate.LEVEL) / max(tested, 1)
+
+
+def verdicts(measured: Measured) -> list[Verdict]:
+    """One for each claim, in their order. Raises Damaged where a cell is."""
+    evidence = Evidence(measured, level(measured))
+    return [_verdict(claim, evidence) for claim in published_claims()]
+
+
+def table(found: list[Verdict]) -> list[str]:
+    """A line for each claim, for a terminal."""
+    lines = [f"{'claim':5} {'verdict':14} {'measured':>22} {'region':>12}  what, or why not"]
+    for verdict in found:
+        claim, measured = verdict.claim, str(verdict.measured or "")
+        region = f"{claim.holds[0]:g}..{claim.holds[1]:g}" if claim.holds else ""
+        text = claim.what if verdict.measured else verdict.why
+        if verdict.word == "inconclusive" and verdict.measured and verdict.why != claim.band:
+            text += f" ({verdict.why})"
+        lines.append(f"{claim.id:5} {verdict.word:14} {measured:>22} {region:>12}  {text}")
+    words = [verdict.word for verdict in found]
+    lines.append(", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words))
+    return lines
+
+
+def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
+    missing = _missing(claim, evidence.measured)
+    if not claim.test:
+        return Verdict(claim, "not applicable" if missing else "cited only",
+                       "; ".join(filter(None, (missing, claim.why))))
+    if missing:
+        return Verdict(claim, "not applicable", missing)
+    try:
+        found = TESTS[claim.test](evidence)
+    except Absent as absent:
+        return Verdict(claim, "not applicable", str(absent))
+    doubts = [f"cell {s.cell.experiment} {s.cell.label} {why}" for s in found.cells
+              if isinstance(s, Samples) and (why := doubt(s))]
+    doubts += [found.doubt] if found.doubt else []
+    word = "inconclusive" if doubts or found.measured is None or claim.holds is None else \
+        decide(found.measured, claim.holds)
+    return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured)
+
+
+def doubt(samples: Samples) -> str:
+    """Why a cell decides nothing; "" where it may."""
+    if samples.huge_share < 1:
+        return "was not all on huge pages"
+    return "" if estimate.is_stable(samples) else "failed its own check"
+
+
+MARGIN = 0.05       # within which a ratio is as good as 1
+
+
+def decide(measured: Estimate, region: tuple[float, float]) -> str:
+    """By where the whole interval lies; [1, inf] and [0, 1] claim an ordering.
+
+    That does not hold where the whole interval is short of the margin, be 1 in
+    it or not, and holds where 1 is not in it and the ratio itself is beyond the
+    margin. So there is always "inconclusive" between the two.
+    """
+    low, high = region
+    if region == (1, math.inf):
+        inside = measured.low > 1 and measured.value >= 1 + MARGIN
+        outside = measured.high < 1 + MARGIN
+    elif region == (0, 1):
+        inside = measured.high < 1 and measured.value <= 1 - MARGIN
+        outside = measured.low > 1 - MARGIN
+    else:
+        inside = low <= measured.low and measured.high <= high
+        outside = measured.high < low or measured.low > high
+    return "holds" if inside else "does not hold" if outside else "inconclusive"
+
+
+def _missing(claim: Claim, measured: Measured) -> str:
+    """What the claim's domain asks for and this machine lacks; "" for nothing."""
+    cpu, needs = measured.machine["cpu"], claim.needs
+    last = measured.machine["caches"][-1:] or [{"shared_by_cpus": cpu["usable"]}]
+    has = {"cpus": cpu["usable"], "nodes": len(measured.machine["numa_nodes"]),
+           "llcs": cpu["usable"] // max(1, min(last[0]["shared_by_cpus"], cpu["usable"]))}
+    lacks = [f"{needs[key]} {word}, here {has[key]}" for key, word in
+             (("cpus", "CPUs"), ("nodes", "NUMA nodes"), ("llcs", "last-level caches"))
+             if needs.get(key, 0) > has[key]]
+    if "flag" in needs and needs["flag"] not in cpu["flags"]:
+        lacks.append(f"a CPU with {needs['flag']}")
+    if needs.get("siblings") and cpu["cores"] >= cpu["usable"]:
+        lacks.append("cores with two threads")
+    ladder = next((cell for cell in measured.plan.experiment("ladder")
+                   if cell.label == "highmem"), None)
+    if needs.get("counted") and not (isinstance(ladder, KernelCell) and ladder.counted):
+        lacks.append("counted instructions (make kernel-lab, without KVM)")
+    return f"needs {' and '.join(lacks)}" if lacks else ""

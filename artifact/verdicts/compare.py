@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Several runs beside each other: which claims are portable?"""
+
+import io
+import math
+from pathlib import Path
+
+from artifact import drawing, machine, measured, paths, rendering
+from artifact.estimate import Estimate
+from artifact.planning import answered
+from artifact.problem import Damaged, Misuse, Problem, one_line
+from artifact.verdicts import claims, figures
+from artifact.verdicts.claims import Verdict
+
+
+def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
+    """Lines with all verdicts, and the report with figures.
+
+    Raises Misuse where two runs have one name, and a Problem where one of them
+    is not whole.
+    """
+    if len({run.name for run in runs}) < len(runs):
+        raise Misuse("runs to compare", "two have the same name", "give one of them another")
+    found, headlines = {}, {}
+    for run in runs:
+        found[run.name], headlines[run.name] = _judged(run)
+    html = rendering.environment().get_template("compare.html.j2").render(
+        machines={run.name: machine.summary(machine.load(run.machine)) for run in runs},
+        rows=[(verdicts[0].claim, [v.word for v in verdicts], portable(verdicts))
+              for verdicts in zip(*found.values(), strict=True)], names=list(found),
+        figures=[_embedded(figures.claims_figure([], found), "claims"),
+                 _embedded(_headlines_figure(headlines), "headlines")])
+    target = paths.RESULTS / "compare.html"
+    paths.write_atomically(target, html.encode())
+    return _lines(found), target
+
+
+def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
+    """Verdicts and headlines of a run. A foreign one may hold anything, so
+    whatever cannot be made sense of is a Problem of that run."""
+    try:
+        everything = measured.of(run)
+        return claims.verdicts(everything), {
+            key: ratio for found in answered(everything).values()
+            for key, ratio in found.headlines.items()}
+    except Problem:
+        raise
+    except Exception as error:
+        raise Damaged(f"run {run.name}", f"its cells do not fit its plan ({one_line(error)})",
+                      "have it measured, or packed, again") from error
+
+
+def portable(verdicts: tuple[Verdict, ...]) -> str:
+    """Whether a claim has the same verdict wherever it could be tested; where a
+    run leaves it open, in how many that is so."""
+    words = [v.word for v in verdicts if v.word in claims.JUDGED]
+    if len(words) < 2:
+        return "one run only" if words else "not tested"
+    if {"holds", "does not hold"} <= set(words):
+        return "differs"
+    open_in = words.count("inconclusive")
+    return f"open in {open_in} of {len(words)}" if open_in else "same verdict"
+
+
+def _lines(found: dict[str, list[Verdict]]) -> list[str]:
+    widths = [max(14, len(name)) for name in found]
+    lines = [f"{'claim':6}" + "  ".join(f"{name:{w}}" for name, w in zip(found, widths, strict=True))
+             + "  portable?"]
+    for verdicts in zip(*found.values(), strict=True):
+        lines.append(f"{verdicts[0].claim.id:6}" + "  ".join(
+            f"{v.word:{w}}" for v, w in zip(verdicts, widths, strict=True)) + f"  {portable(verdicts)}")
+    return lines
+
+
+def _headlines_figure(found: dict[str, dict[str, Estimate]]):
+    """Every ratio that the answers rest on, a mark for each run."""
+    names = list(dict.fromkeys(key for each in found.values() for key in each))
+    fig, ax = drawing.subplots(figsize=(13, 1.6 + 0.4 * len(names)))
+    for i, (run, each) in enumerate(found.items()):
+        look = {"fmt": drawing.MARKERS[i % 7], "color": drawing.COLOURS[i]}
+        for key, e in each.items():
+            y = names.index(key) + 0.14 * (i - (len(found) - 1) / 2)
+            ax.errorbar(e.value, y, **look, xerr=drawing.ends(e.value - e.low, e.high - e.value)
+                        if math.isfinite(e.high) else None, markersize=5, elinewidth=1.2)
+        ax.plot([], [], look["fmt"], color=look["color"], label=run)
+    ax.set_yticks(range(len(names)), names, fontsize="x-small")
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    drawing.at_one(ax)
+    ax.set_xscale("log")
+    ax.set_xlabel("ratio")
+    drawing.legend_below(fig, ax)
+    ax.set_title("The ratios that the answers rest on")
+    return fig
+
+
+def _embedded(fig, name: str) -> str:
+    path = paths.RESULTS / f"compare-{name}.png"
+    picture = io.BytesIO()
+    fig.savefig(picture, format="png", dpi=130, bbox_inches="tight")
+    drawing.pyplot().close(fig)
+    paths.write_atomically(path, picture.getvalue())
+    return rendering.embedded(path)
