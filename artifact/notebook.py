@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from artifact import drawing, estimate, kept, machine, measured, paths, planning
+from artifact import drawing, estimate, frames, kept, machine, measured, paths, planning
 from artifact.answer import Answer
 from artifact.cells import Skipped
 from artifact.measured import Measured
@@ -66,6 +67,21 @@ class Notebook:
         drawing.pyplot().close(fig)
         display(Markdown(f"*{caption}*"))
         self.drawn.append({"file": file, "caption": caption})
+
+    def frame(self, experiment: str, channel: str = "") -> pd.DataFrame:
+        """The samples of an experiment, one row each, in columns with units.
+
+        channel: instead one row for each value of that channel, as "wait" or
+        "copy"; "counts": one row for each process, with what it counted.
+        """
+        if experiment not in self.samples:
+            raise Misuse(f"no experiment {experiment!r}", self._why_not(experiment),
+                         f"choose from {', '.join(self.samples) or 'none'}")
+        found = self.samples[experiment]
+        if not channel:
+            return frames.samples_frame(found)
+        return frames.counts_frame(found) if channel == "counts" else \
+            frames.channel_frame(found, channel)
 
     def answer(self) -> None:
         """Shows the answer, and keeps it with what it rests on for the report."""
