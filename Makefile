@@ -50,8 +50,8 @@ notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS=
 kernel-lab: env			## real kernels in a virtual machine; their answers join the run (KERNEL=vmlinuz)
 	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")
 
-lab: env			## JupyterLab on 127.0.0.1, with a token
-	@cd "$(ROOT)/notebooks" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
+lab: env			## JupyterLab on 127.0.0.1, with a token, on copies of the notebooks
+	@cd "$$($(ARTIFACT) lab)" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
 		$$(test "$$(id -u)" = 0 && echo --allow-root)
 
 claims: env			## the verdict on every published claim (RUN=name)

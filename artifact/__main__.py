@@ -183,6 +183,14 @@ def pack(arguments) -> None:
     say(f"packed: {paths.shown(packed.pack(paths.run(arguments.run)))}")
 
 
+def lab(arguments) -> None:
+    """Lay out copies of the notebooks for JupyterLab; say where they are."""
+    from artifact import execution
+
+    folder = execution.lay_out(lambda line: print(line, file=sys.stderr))
+    say(str(folder))
+
+
 def check(arguments) -> None:
     """Build, verify every kernel, catch the planted ones, name what is skipped."""
     from artifact import check as checks
@@ -307,6 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", default=paths.DEFAULT_RUN)
     command.add_argument("--kernel", default="", metavar="VMLINUZ")
     add(check)
+    add(lab)
     command = add(aa)
     command.add_argument("--repeats", type=_count, default=100)
     command.add_argument("--processes", type=_count, default=20)

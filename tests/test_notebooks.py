@@ -228,6 +228,22 @@ def test_a_notebook_that_jupyter_saved_is_no_source_of_defaults(artifact, result
     assert execution._to_inject(question, "one", wanted)["rounds"] == 10
 
 
+def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypatch):
+    said = []
+    folder = execution.lay_out(said.append)
+    first, second = sorted(folder.glob("*.ipynb"))[:2]
+    assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) and not said
+    first.write_text(first.read_text().replace("rounds = 48", "rounds = 9"))
+    newer = results / "newer"
+    shutil.copytree(paths.NOTEBOOKS, newer)
+    for path in newer.iterdir():
+        path.write_text(path.read_text() + "\n")
+    monkeypatch.setattr(paths, "NOTEBOOKS", newer)
+    execution.lay_out(said.append)
+    assert "rounds = 9" in first.read_text() and second.read_text().endswith("\n\n")
+    assert len(said) == 1 and first.name in said[0] and "delete the copy" in said[0]
+
+
 def test_machine_summary_is_one_short_line():
     assert len(machine.summary(machine.record())) < 160
 
