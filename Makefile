@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 # make help lists the targets. Each makes the environment first if need be.
 
-ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
-VENV := $(ROOT)/.venv
+# The folder of this file, whatever its name: make's own functions split it at
+# spaces. Nor has any recipe it in its text, where the shell would split it at
+# more: they take "$$ROOT".
+export ROOT := $(shell file=$$(printf %s '$(subst ','\'',$(MAKEFILE_LIST))' | sed 's/^ *//'); \
+	cd -P "$$(dirname "$$file")" && pwd)
+export VENV := $(ROOT)/.venv
+ifeq ($(ROOT),)
+$(error where is this Makefile? Go to its folder, and say make there)
+endif
 
 # The Python that makes the environment. To use an environment of your own
 # (conda: environment.yml) instead, say PY=python.
-PYTHON ?= python3
-PY ?= $(VENV)/bin/python
+export PYTHON ?= python3
+export PY ?= $(VENV)/bin/python
 
 RUN ?= this-machine
 NB ?= 01-serial-copy
@@ -23,14 +30,14 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export IPYTHONDIR := $(VENV)/settings/ipython
 export MPLCONFIGDIR := $(VENV)/settings/matplotlib
 
-ARTIFACT = cd "$(ROOT)" && "$(PY)" -m artifact
+ARTIFACT = cd "$$ROOT" && "$$PY" -m artifact
 
 # Two targets at once would measure each other.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:				## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$(ROOT)/Makefile" | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$$ROOT/Makefile" | expand -t 14
 
 reproduce: env			## measure everything, draw everything, write report.html (RUN=name)
 	@$(ARTIFACT) reproduce --run "$(RUN)"
@@ -51,7 +58,7 @@ kernel-lab: env			## real kernels in a virtual machine; their answers join the r
 	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")
 
 lab: env			## JupyterLab on 127.0.0.1, with a token, on copies of the notebooks
-	@cd "$$($(ARTIFACT) lab)" && "$(PY)" -m jupyterlab --ip=127.0.0.1 --no-browser \
+	@cd "$$($(ARTIFACT) lab)" && "$$PY" -m jupyterlab --ip=127.0.0.1 --no-browser \
 		$$(test "$$(id -u)" = 0 && echo --allow-root)
 
 claims: env			## the verdict on every published claim (RUN=name)
@@ -73,35 +80,35 @@ agree: env			## are two runs' headline ratios inside each other's intervals? RUN
 	@$(ARTIFACT) agree $(RUNS)
 
 test: env			## the tests
-	@cd "$(ROOT)" && "$(PY)" -m pytest -q tests
+	@cd "$$ROOT" && "$$PY" -m pytest -q tests
 
 clean:				## remove what was built; keep results and environment
-	@$(MAKE) --no-print-directory -s -C "$(ROOT)/ctools" clean
-	@find "$(ROOT)" -name __pycache__ -not -path "$(VENV)/*" -prune -exec rm -rf {} +
-	@rm -rf "$(ROOT)/.pytest_cache" "$(ROOT)/.hypothesis"
+	@$(MAKE) --no-print-directory -s -C "$$ROOT/ctools" clean
+	@cd "$$ROOT" && find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+	@cd "$$ROOT" && rm -rf .pytest_cache .hypothesis
 
 distclean: clean		## remove the environment too, and all results
-	@rm -rf "$(VENV)" "$(ROOT)/results"
+	@rm -rf "$$VENV" "$$ROOT/results"
 
 # The lock is for two makes at once; the mark is made last, so that an
 # environment that was interrupted half-way is made again.
 ifeq ($(PY),$(VENV)/bin/python)
 env:
-	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \
-		2>/dev/null || { echo "error: $(PYTHON) is not Python 3.11 or newer with venv:" \
+	@"$$PYTHON" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \
+		2>/dev/null || { echo "error: $$PYTHON is not Python 3.11 or newer with venv:" \
 		"install python3 and python3-venv, or say make PYTHON=python3.12" >&2; exit 1; }
 	@command -v "$(firstword $(CC))" >/dev/null || { echo "error: no C compiler '$(CC)':" \
 		"install gcc, or say make CC=clang" >&2; exit 1; }
-	@exec 9>>"$(ROOT)/.venv.lock" && flock 9 && \
-	{ cmp -s "$(ROOT)/requirements.txt" "$(VENV)/installed.txt" || { \
+	@exec 9>>"$$ROOT/.venv.lock" && flock 9 && \
+	{ cmp -s "$$ROOT/requirements.txt" "$$VENV/installed.txt" || { \
 		echo "making the environment in .venv: once, a minute or two" && \
-		rm -rf "$(VENV)" && "$(PYTHON)" -m venv "$(VENV)" && \
-		"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input \
-			--require-hashes -r "$(ROOT)/requirements.txt" && \
-		cp "$(ROOT)/requirements.txt" "$(VENV)/installed.txt"; }; }
+		rm -rf "$$VENV" && "$$PYTHON" -m venv "$$VENV" && \
+		"$$PY" -m pip install --quiet --disable-pip-version-check --no-input \
+			--require-hashes -r "$$ROOT/requirements.txt" && \
+		cp "$$ROOT/requirements.txt" "$$VENV/installed.txt"; }; }
 else
 env:
-	@"$(PY)" -c 'import pyperf, papermill, scipy, seaborn' || { echo "error: PY=$(PY) lacks" \
+	@"$$PY" -c 'import pyperf, papermill, scipy, seaborn' || { echo "error: PY=$$PY lacks" \
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 

@@ -19,6 +19,7 @@ RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results").resolve()
 os.environ["RESULTS"] = str(RESULTS)
 
 DEFAULT_RUN = "this-machine"
+RESERVED = ("recorded", "foreign", "lab")      # in the results, and no runs
 
 
 class Run:
@@ -65,9 +66,9 @@ def run(name: str) -> Run:
 
 
 def _checked(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name == "recorded":
-        raise Misuse(f"run {name!r}", "not a folder name",
-                     "use letters, digits, '.', '_' and '-'")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
+        raise Misuse(f"run {name!r}", "not a folder name of a run",
+                     f"use letters, digits, '.', '_' and '-', but not {' or '.join(RESERVED)}")
     return name
 
 

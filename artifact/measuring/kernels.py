@@ -114,10 +114,19 @@ def digest() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
+def kbuild_takes(folder: Path) -> bool:
+    """Whether kernel modules can be built there: make splits names at spaces, and
+    the shells that it starts at more."""
+    return bool(re.fullmatch(r"[\w/.,+~@%-]+", str(folder), re.ASCII))
+
+
 def lacking() -> str:
     """What this machine lacks for the lab, and how to get it; "" for nothing."""
     if platform.machine() != "x86_64":
         return f"the lab's kernels are for x86-64, this machine is {platform.machine()}"
+    if not kbuild_takes(CACHE):
+        return ("a cache folder of a plain name, as kbuild takes no other: set XDG_CACHE_HOME to one "
+                "without spaces and quotes")
     found = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
     return f"needs {', '.join(sorted(found))}: apt-get install {' '.join(sorted(found))}" \
         if found else ""

@@ -32,7 +32,7 @@ from artifact.problem import Damaged, Lacking, Problem, one_line
 QEMU = "qemu-system-x86_64"
 BOOT_SECONDS = 300      # far more than any boot takes, side by side too: it hangs
 KMOD = paths.CTOOLS / "kmod"
-SCRATCH = ".lab-"       # folders in the results, while machines run
+SCRATCH = ".lab-"       # folders, while machines run
 MARK = re.compile(r"^(begin|end) (\S+)(?: (\d+))?$")
 ROUNDS = 8              # of the ladder; counts repeat but for a timer's tick, so the median
 MOVE_ROUNDS = 5         # of move_pages
@@ -86,7 +86,7 @@ def measure(run: paths.Run, cells: list[KernelCell], say) -> int:
     Returns the greatest difference of an instruction count between boots.
     """
     # Of a run that was killed; the caller holds the lock.
-    for leftover in paths.RESULTS.glob(f"{SCRATCH}*"):
+    for leftover in scratch().glob(f"{SCRATCH}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     differences = [0]
     for name in dict.fromkeys(cell.kernel for cell in cells):
@@ -118,6 +118,14 @@ def summary(run: paths.Run, cells: list[KernelCell]) -> list[str]:
     return lines
 
 
+def scratch() -> Path:
+    """Where folders are made, and lost, while machines run: in the results, unless
+    kbuild takes no folder of such a name."""
+    if kernels.kbuild_takes(paths.RESULTS):
+        return paths.RESULTS
+    return kernels.CACHE / "scratch" / hashlib.sha256(bytes(paths.RESULTS)).hexdigest()[:8]
+
+
 def ask(kernel: Kernel, unpacked: kernels.Unpacked, boots: int, say,
         planted: bool = False) -> list[Answer]:
     """Boots a kernel so often. Problem where a boot does not end, a step of it
@@ -125,8 +133,8 @@ def ask(kernel: Kernel, unpacked: kernels.Unpacked, boots: int, say,
     counting = not kernels.has_kvm()
     say(f"{kernel.name}: booting {unpacked.release} {boots} times, "
         + ("counting instructions" if counting else "taking times"))
-    paths.RESULTS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=paths.RESULTS) as name:
+    scratch().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch()) as name:
         programs = _programs(kernel, unpacked, Path(name), say, planted)
         initramfs = Path(name) / "initramfs"
         initramfs.write_bytes(_initramfs(_init(steps(kernel, counting)), programs))
