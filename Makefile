@@ -21,6 +21,7 @@ NB ?= 01-serial-copy
 KERNEL ?=
 ARGS ?=
 REPEATS ?= 100
+STRESS ?=
 export RESULTS ?= $(ROOT)/results
 
 # Nobody's own Jupyter and matplotlib settings change a result, or are changed.
@@ -79,8 +80,8 @@ aa: env				## the same kernel against itself, REPEATS times: does the interval c
 agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
 	@$(ARTIFACT) agree $(RUNS)
 
-test: env			## the tests
-	@cd "$$ROOT" && "$$PY" -m pytest -q tests
+test: env			## the tests; STRESS=1: beside two busy loops, again and again
+	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests)
 
 clean:				## remove what was built; keep results and environment
 	@$(MAKE) --no-print-directory -s -C "$$ROOT/ctools" clean

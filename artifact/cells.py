@@ -20,6 +20,9 @@ REPLICAS = ("", "#2", "#3")
 # differs from 1 by is the error of the whole method.
 TWIN = "#twin"
 
+# Channels that every arm of a parallel cell has: CPU times.
+CALLER_CPU, WORKERS_CPU = "caller cpu", "workers cpu"
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:

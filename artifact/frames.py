@@ -4,8 +4,9 @@
 import numpy as np
 import pandas as pd
 
+from artifact.cells import CALLER_CPU, WORKERS_CPU
 from artifact.problem import Misuse
-from artifact.samples import CALLER_CPU, WORKERS_CPU, AnySamples, KernelSamples, Samples
+from artifact.samples import AnySamples, KernelSamples, Samples
 
 # What an arm is, told in every row: a Variant's fields to columns with units.
 COLUMNS = {"strategy": "strategy", "rule": "rule", "primitive": "primitive", "map": "map",

@@ -8,11 +8,8 @@ import numpy as np
 import pyperf
 
 from artifact import older, paths
-from artifact.cells import AnyCell, Cell, KernelCell
+from artifact.cells import CALLER_CPU, WORKERS_CPU, AnyCell, Cell, KernelCell
 from artifact.problem import Damaged, one_line
-
-# Channels that every arm of a parallel cell has: CPU times.
-CALLER_CPU, WORKERS_CPU = "caller cpu", "workers cpu"
 
 PAGE = 4096         # bytes of a base page in the lab
 

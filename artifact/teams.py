@@ -8,9 +8,10 @@ times pool the processes and have no interval; ratios have one.
 import numpy as np
 
 from artifact import estimate
+from artifact.cells import CALLER_CPU, WORKERS_CPU
 from artifact.estimate import Estimate
 from artifact.policies import POLICIES, Policy
-from artifact.samples import CALLER_CPU, WORKERS_CPU, Samples
+from artifact.samples import Samples
 
 
 def teams(samples: Samples, **wanted) -> list[str]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from artifact import estimate, teams
-from artifact.cells import REPLICAS, TWIN, Cell
+from artifact.cells import CALLER_CPU, REPLICAS, TWIN, WORKERS_CPU, Cell
 from artifact.estimate import Estimate
 from artifact.experiments import break_even, charge, concurrent, idle_scan, load, victim
 from artifact.experiments.victim import ALONE
 from artifact.policies import POLICIES, policy_of
-from artifact.samples import CALLER_CPU, WORKERS_CPU, Samples
+from artifact.samples import Samples
 from artifact.variant import Variant
 
 SERIAL, STREAM = "serial:bulk:movsq", "serial:bulk:nt-avx2"

@@ -11,7 +11,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 
 import nbformat
 import numpy as np
@@ -25,7 +24,7 @@ from artifact.measuring import kernels, lab
 from artifact.problem import Lacking, Problem
 from artifact.questions import QUESTIONS
 from artifact.samples import KernelSamples, read_kernel
-from tests.conftest import a_host, one_line
+from tests.conftest import a_host, eventually, one_line
 
 ABSENT = kernels.lacking() or next(
     (f"the {name} kernel is not fetched: make kernel-lab does" for name in kernels.USUAL
@@ -37,7 +36,7 @@ has_lab = pytest.mark.skipif(bool(ABSENT), reason=f"no lab: {ABSENT}")
 def lab_run(tmp_path_factory):
     """What make kernel-lab leaves behind, and what it says."""
     folder = tmp_path_factory.mktemp("lab")
-    done = subprocess.run([sys.executable, "-m", "artifact", "kernel-lab", "--run", "lab"],
+    done = subprocess.run([sys.executable, "-m", "artifact", "kernel-lab", "--run", "ours"],
                           env={**os.environ, "RESULTS": str(folder)}, cwd=paths.ROOT,
                           capture_output=True, text=True)
     # Rarely an event of the host moves a tick of the guest, and boots differ by a little.
@@ -47,7 +46,7 @@ def lab_run(tmp_path_factory):
 
 def samples(lab_run, experiment, kernel="amd64"):
     folder, _ = lab_run
-    run = paths.Run(folder / "lab", folder / "lab", may_measure=True)
+    run = paths.Run(folder / "ours", folder / "ours", may_measure=True)
     return read_kernel(run, KernelCell(
         experiment, kernel, "instructions", planning.defaults(QUESTIONS["08-in-kernel"])["boots"],
         kernels.digest()))
@@ -113,11 +112,11 @@ def test_notebooks_are_drawn_from_what_is_there(lab_run, name):
     folder, _ = lab_run
     small = [] if name.startswith("07") else ["huge_page=64K", "delays_ns=20,200", "processes=2",
                                               "rounds=2"]
-    done = subprocess.run([sys.executable, "-m", "artifact", "notebook", "--run", "lab", name, *small],
+    done = subprocess.run([sys.executable, "-m", "artifact", "notebook", "--run", "ours", name, *small],
                           env={**os.environ, "RESULTS": str(folder)}, cwd=paths.ROOT,
                           capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "") and "booting" not in done.stdout
-    kept, = (folder / "lab" / "notebooks").glob(f"{name}*.json")
+    kept, = (folder / "ours" / "notebooks").glob(f"{name}*.json")
     found = json.loads(kept.read_text())
     assert "Instructions are counted and say nothing about how fast bytes move" in found["answer"]
     assert len(found["figures"]) == (2 if name.startswith("07") else 4)
@@ -133,6 +132,7 @@ def test_a_planted_module_that_copies_a_page_too_few_is_caught():
 
 
 @has_lab
+@pytest.mark.clock
 def test_nothing_is_left_of_a_lab_that_was_killed(tmp_path):
     """No virtual machine outlives the command, whatever ends it."""
     for blow in (signal.SIGINT, signal.SIGKILL):
@@ -143,7 +143,7 @@ def test_nothing_is_left_of_a_lab_that_was_killed(tmp_path):
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
         assert eventually(lambda: machines(tmp_path))
         running.send_signal(blow)
-        running.wait(timeout=60)
+        running.wait(timeout=600)
         assert eventually(lambda: not machines(tmp_path))
 
 
@@ -151,14 +151,6 @@ def machines(folder):
     """Virtual machines whose files are in that folder."""
     listed = subprocess.run(["pgrep", "-f", f"qemu-system.*{folder}"], capture_output=True, text=True)
     return listed.stdout.split()
-
-
-def eventually(condition):
-    for _ in range(600):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_movepages_says_what_it_lacks():
@@ -222,6 +214,14 @@ def test_a_kernel_that_a_user_names_must_be_whole(tmp_path, named, message):
     (tmp_path / "vmlinuz-0.0-none").write_bytes(b"")
     with pytest.raises(Problem, match=message):
         kernels.adopt(named.format(tmp_path))
+
+
+def test_a_folder_that_kbuild_does_not_take_is_not_built_in(tmp_path, monkeypatch):
+    assert kernels.kbuild_takes(tmp_path) and lab.scratch() == paths.RESULTS
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "it's \u00fcber")
+    assert lab.scratch().is_relative_to(kernels.CACHE)
+    monkeypatch.setattr(kernels, "CACHE", tmp_path / "a b")
+    assert "set XDG_CACHE_HOME" in kernels.lacking()
 
 
 def test_a_users_kernel_is_found_by_its_release(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import papermill
 import pytest
 
 from artifact import __main__, execution, machine, paths, planning
+from artifact.measuring import passes
 from artifact.problem import Misuse, Problem
 from artifact.questions import QUESTIONS
 from tests.conftest import on_one_cpu, one_line, without_huge_pages
@@ -44,8 +45,16 @@ def test_every_notebook_is_run_here_or_with_the_lab():
     assert [*TINY, "07-page-migration", "08-in-kernel", "09-changelog"] == [*QUESTIONS]
 
 
+def measured(name):
+    """What the command would measure, without waiting for a quiet moment."""
+    question, run = QUESTIONS[name], paths.run("one")
+    parameters = {**planning.defaults(question), **planning.parse(question, TINY[name])}
+    passes.measure(run, list(planning.planned(run, [(question, parameters)]).cells), print)
+
+
 @pytest.mark.parametrize("name", TINY)
-def test_runs_through_papermill_from_top_to_bottom(artifact, results, name):
+def test_runs_through_papermill_from_top_to_bottom(artifact, results, nobody_else, name):
+    measured(name)
     done = artifact("notebook", "--run", "one", name, *TINY[name])
     assert done.returncode == 0 and done.stderr == "", done.stderr
     executed, = results.glob(f"one/notebooks/{name}*.ipynb")

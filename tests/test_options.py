@@ -51,13 +51,13 @@ def right_bytes_or_one_line(pagecopy, arguments, **more):
         assert (status, output, len(said)) == (1, "", 1), (arguments, said)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cells())
 def test_any_sizes_end_in_right_bytes_or_a_line(pagecopy, arguments):
     right_bytes_or_one_line(pagecopy, arguments)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cells())
 def test_any_sizes_stay_inside_their_buffers(pagecopy, arguments):
     built = ctools.build(ctools.PAGECOPY.with_name("pagecopy-asan"))
@@ -105,7 +105,7 @@ def variants_with_any_options(draw):
     return ":".join([strategy, draw(st.sampled_from(["page", "bulk"])), "memcpy", *options])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(variants_with_any_options(), st.sampled_from(["4K", "64K"]), st.sampled_from(["64K", "2M"]),
        st.sampled_from([1, 2, 3, 7, 16]))
 def test_python_and_c_read_the_same_out_of_a_name(pagecopy, name, base, huge, cpus):

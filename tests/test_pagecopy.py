@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from artifact import check, ctools, machine
 from artifact.sizes import parse_size
-from tests.conftest import without_huge_pages
+from tests.conftest import seen_in_time, without_huge_pages
 
 LACKS = {name: facts["lacks"] for name, facts in ctools.listed()["primitives"].items()}
 RUNNING = [name for name, lacks in LACKS.items() if not lacks and name != "empty"]
 SMALL = ("--pairs=8", "--backing=auto")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_every_byte_for_any_size_thread_count_and_split(pagecopy, data):
     base = 64 * data.draw(st.integers(1, 64), "base / 64")
@@ -65,14 +65,11 @@ def test_planted_corrupting_kernel_is_caught_and_not_timed(pagecopy, planted, wh
     assert len(said) == 1 and f"planted-{planted}: wrong copy at {where}" in said[0]
 
 
+@seen_in_time
 def test_planted_3_percent_slower_kernel_is_caught():
     ctools.build(ctools.PLANTED)
-    # Up to three tries: what is tested is that it can be seen, not the weather.
-    for _ in range(3):
-        ratio = check.planted_slowdown(processes=20, rounds=128)
-        if ratio.high < 1 and ratio.low < 1 / 1.03 < ratio.high:
-            return
-    pytest.fail(f"a kernel 3 % slower was measured as {ratio}")
+    ratio = check.planted_slowdown(processes=20, rounds=128)
+    assert ratio.high < 1 and ratio.low < 1 / 1.03 < ratio.high
 
 
 def test_planted_kernels_are_not_in_the_program_people_use():
@@ -203,9 +200,16 @@ def test_json_has_every_sample_of_every_arm(pagecopy):
     for process in processes:
         bulk, delayed, parallel = process["arms"]
         assert all(len(arm["ns"]) == 5 and min(arm["ns"]) > 0 for arm in process["arms"])
-        assert delayed["delay_ns"] == 50 and 25 < delayed["delay_achieved_ns"] < 100
+        assert delayed["delay_ns"] == 50 and delayed["delay_achieved_ns"] > 0
         assert len(parallel["worker_cpu_ns"]) == 5 and min(parallel["worker_cpu_ns"]) > 0
         assert min(bulk["caller_cpu_ns"]) > 0
+
+
+@seen_in_time
+def test_a_modelled_cost_is_about_what_was_asked_for(pagecopy):
+    _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=5", "serial:bulk:memcpy",
+                            "serial:page:memcpy:delay=50")
+    assert 25 < json.loads(output)["arms"][1]["delay_achieved_ns"] < 100
 
 
 def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):

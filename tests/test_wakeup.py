@@ -23,7 +23,7 @@ def test_both_are_asked_and_nobody_is_left(tmp_path, monkeypatch):
     allowed = machine.usable_cpus()
     found = wakeup.round_trips(*allowed[:2])
     assert found["perf_round_trip_ns"] == 12500
-    assert 1_000 < found["pipe_round_trip_ns"] < 10_000_000
+    assert 100 < found["pipe_round_trip_ns"] < 1e9
     assert machine.usable_cpus() == allowed
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

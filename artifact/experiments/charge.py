@@ -8,11 +8,11 @@ import typing
 import numpy as np
 
 from artifact import drawing, estimate, labels, teams
-from artifact.cells import Cell
+from artifact.cells import CALLER_CPU, WORKERS_CPU, Cell
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, that_fit
 from artifact.problem import Misuse
-from artifact.samples import CALLER_CPU, WORKERS_CPU, Samples
+from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure

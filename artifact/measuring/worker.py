@@ -15,8 +15,8 @@ import sys
 import pyperf
 
 from artifact import ctools, machine
+from artifact.cells import CALLER_CPU, WORKERS_CPU
 from artifact.measuring import wakeup
-from artifact.samples import CALLER_CPU, WORKERS_CPU
 
 
 def main() -> None:
