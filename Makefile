@@ -33,6 +33,9 @@ export MPLCONFIGDIR := $(VENV)/settings/matplotlib
 
 ARTIFACT = cd "$$ROOT" && "$$PY" -m artifact
 
+# Of the environment, wherever that is; it has no -m.
+CLANG_FORMAT = from clang_format import clang_format; clang_format()
+
 # Two targets at once would measure each other.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -80,13 +83,17 @@ aa: env				## the same kernel against itself, REPEATS times: does the interval c
 agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
 	@$(ARTIFACT) agree $(RUNS)
 
-test: env			## the tests; STRESS=1: beside two busy loops, again and again
+lint: env			## what a machine can check: names, imports, types, the format of the C
+	@cd "$$ROOT" && "$$PY" -m ruff check -q artifact tests && "$$PY" -m mypy --no-error-summary && \
+	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
+
+test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
 	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests)
 
 clean:				## remove what was built; keep results and environment
 	@$(MAKE) --no-print-directory -s -C "$$ROOT/ctools" clean
 	@cd "$$ROOT" && find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
-	@cd "$$ROOT" && rm -rf .pytest_cache .hypothesis
+	@cd "$$ROOT" && rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 distclean: clean		## remove the environment too, and all results
 	@rm -rf "$$VENV" "$$ROOT/results"
@@ -113,4 +120,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree test clean distclean env
+.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree lint test clean distclean env
