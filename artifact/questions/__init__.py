@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The table of questions: a notebook each, in the order in which they are read."""
+"""The table of questions, in the order in which their notebooks are read.
+
+Each is a module here, called after its notebook and with an n before it.
+"""
+
+import importlib
+import pkgutil
 
 from artifact.problem import Misuse
-from artifact.questions import (
-    n01_serial_copy,
-    n02_parallel_copy,
-    n03_dispatch,
-    n04_concurrent_migrations,
-    n05_interference,
-    n06_idle_cpus,
-    n07_page_migration,
-    n08_in_kernel,
-    n09_changelog,
-)
 from artifact.questions.question import Question
 
-QUESTIONS: dict[str, Question] = {module.QUESTION.notebook: module.QUESTION for module in (
-    n01_serial_copy, n02_parallel_copy, n03_dispatch, n04_concurrent_migrations, n05_interference,
-    n06_idle_cpus, n07_page_migration, n08_in_kernel, n09_changelog)}
+QUESTIONS: dict[str, Question] = {
+    module.QUESTION.notebook: module.QUESTION for module in (
+        importlib.import_module(f"{__name__}.{found.name}")
+        for found in pkgutil.iter_modules(__path__) if found.name.startswith("n"))}
 
 
 def find(text: str) -> Question:
