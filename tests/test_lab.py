@@ -20,7 +20,7 @@ from artifact import ctools, machine, paths, planning
 from artifact.cells import KernelCell
 from artifact.experiments import ladder as rungs
 from artifact.experiments import live, moves
-from artifact.measuring import kernels, lab
+from artifact.measuring import guest, kernels, lab
 from artifact.problem import Lacking, Problem
 from artifact.questions import QUESTIONS
 from artifact.samples import KernelSamples, read_kernel
@@ -217,9 +217,9 @@ def test_a_kernel_that_a_user_names_must_be_whole(tmp_path, named, message):
 
 
 def test_a_folder_that_kbuild_does_not_take_is_not_built_in(tmp_path, monkeypatch):
-    assert kernels.kbuild_takes(tmp_path) and lab.scratch() == paths.RESULTS
+    assert kernels.kbuild_takes(tmp_path) and guest.scratch() == paths.RESULTS
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "it's \u00fcber")
-    assert lab.scratch().is_relative_to(kernels.CACHE)
+    assert guest.scratch().is_relative_to(kernels.CACHE)
     monkeypatch.setattr(kernels, "CACHE", tmp_path / "a b")
     assert "set XDG_CACHE_HOME" in kernels.lacking()
 
@@ -285,19 +285,19 @@ def test_a_bzimage_is_unpacked_by_its_header():
     image[0x1f1] = 2
     image[0x202:0x206] = b"HdrS"
     image[0x248:0x250] = struct.pack("<II", 0, len(payload))
-    assert lab._decompressed(bytes(image) + payload) == b"\x7fELF kernel"
-    assert lab._decompressed(bytes(image) + b"unknown compression") is None
+    assert guest._decompressed(bytes(image) + payload) == b"\x7fELF kernel"
+    assert guest._decompressed(bytes(image) + b"unknown compression") is None
 
 
 def test_steps_that_fail_say_which_and_why():
-    said = lab._steps_said("begin release\r\n6.1\r\nend release 0\r\nbegin load\r\ninsmod: no\r\n"
+    said = guest.steps_said("begin release\r\n6.1\r\nend release 0\r\nbegin load\r\ninsmod: no\r\n"
                            "end load 1\r\n")
     unpacked = kernels.Unpacked("6.1", "linux", True, paths.ROOT, paths.ROOT)
     with pytest.raises(Problem, match="load failed in the kernel 6.1: insmod: no"):
         lab._answer(unpacked, said)
     with pytest.raises(Problem, match="booted another kernel"):
         lab._answer(dataclasses.replace(unpacked, release="6.2"),
-                    lab._steps_said("begin release\n6.1\nend release 0\n"))
+                    guest.steps_said("begin release\n6.1\nend release 0\n"))
 
 
 def made(values, bytes_each):

@@ -110,7 +110,7 @@ def digest() -> str:
             if not path.name.endswith(".mod.c")]        # left by a build there
     files = [*kmod, *(paths.CTOOLS / name for name in (
         "movepages.c", "buffers.c", "buffers.h", "clock.h", "random.h")),
-        Path(__file__).with_name("lab.py"), PINS]
+        *(Path(__file__).with_name(name) for name in ("lab.py", "guest.py")), PINS]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
