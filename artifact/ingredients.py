@@ -51,7 +51,7 @@ def available(host: Host, names: Iterable[str]) -> tuple[list[str], Skipped]:
     chosen, lacking = [], []
     for name in names:
         known = [routine for routine, roles in host.roles.items() if name in (routine, *roles)]
-        if not known or name in ("empty", "nothing"):
+        if not known or any("nothing" in host.roles[routine] for routine in known):
             raise Misuse(f"unknown copy routine {name!r}", "pagecopy has no such one",
                          f"choose from {', '.join(host.lacks)}")
         running = [routine for routine in known if not host.lacks[routine]]

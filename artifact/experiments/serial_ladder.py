@@ -29,7 +29,7 @@ TODAY = LADDER[1]
 def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
           cache_states: Iterable[str], processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
     """A cell for each cache state, and one between nodes where there are two."""
-    found = [_of_state(host.copy_page, chosen, sizes, state, processes, rounds)
+    found = [_of_state(host, chosen, sizes, state, processes, rounds)
              for state in unique(cache_states)]
     refused = host.refused["nodes"] if len(host.nodes) > 1 else \
         "this machine has one node with memory"
@@ -44,18 +44,20 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
                for rung in (TODAY, *LADDER)), processes)], ()
 
 
-def _of_state(own, chosen, sizes, state, processes, rounds) -> Cell:
-    """Every rung of every primitive; of the byte loop just one, as the floor."""
+def _of_state(host: Host, chosen: list[str], sizes: Sizes, state: str, processes: int,
+              rounds: int) -> Cell:
+    """Every rung of every routine; of the slowest, which is the floor, just one."""
     source, destination = _two_states(state)
     # A migrated folio is in no cache: from these the claims are judged.
     rounds *= 2 if state == "cold/cold" else 1
-    others = [p for p in chosen if p not in (own, "byte", "empty")]
+    own, floor = host.copy_page, [p for p in chosen if "floor" in host.roles[p]]
+    others = [p for p in chosen if p != own and p not in floor]
     return Cell(
         "serial-ladder", f"{source}-{destination}",
         (*sizes.options, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
         unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
                 *(rung.format(p) for p in others for rung in LADDER),
-                *(("serial:bulk:byte",) if "byte" in chosen else ()))), processes)
+                *(f"serial:bulk:{p}" for p in floor))), processes)
 
 
 def _two_states(text: str) -> tuple[str, str]:
