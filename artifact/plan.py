@@ -126,7 +126,10 @@ def read_whole(run: paths.Run) -> PlanFile:
     found = read(run)
     wanted = joined(entry.plan for entry in found.own.values()).cells
     missing = [cell for cell in wanted if not run.cell_file(cell.id).exists()]
-    if missing or not wanted:
+    if not wanted:
+        raise Lacking(f"run {run.name}", "nothing but notebooks with changed parameters was "
+                      "measured in it", "run 'make reproduce' first")
+    if missing:
         raise Lacking(f"run {run.name}", f"not measured to its end ({len(missing)} of "
                       f"{len(wanted)} cells are missing)", "run 'make reproduce' first")
     return found

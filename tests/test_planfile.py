@@ -199,6 +199,9 @@ def test_an_unfinished_run_has_no_verdict(results, here):
     run = paths.run("one")
     with pytest.raises(Lacking, match="nothing was planned"):
         measured.of(run)
+    planning.planned(run, [(SWEEP, tiny())])
+    with pytest.raises(Lacking, match="nothing but notebooks with changed parameters"):
+        measured.of(run)
     planning.planned(run, [(SWEEP, planning.defaults(SWEEP))])
     with pytest.raises(Lacking, match="not measured to its end"):
         measured.of(run)
