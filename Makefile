@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: MIT
 # make help lists the targets. Each makes the environment first if need be.
 
+# One word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+hash := \#
+
 # The folder of this file, whatever its name: make's own functions split it at
 # spaces. Nor has any recipe it in its text, where the shell would split it at
-# more: they take "$$ROOT".
-export ROOT := $(shell file=$$(printf %s '$(subst ','\'',$(MAKEFILE_LIST))' | sed 's/^ *//'); \
-	cd -P "$$(dirname "$$file")" && pwd)
+# more: they take "$$ROOT". Some makes begin their list with a space; a list of
+# several files has no place where one ends for sure.
+export ROOT := $(shell file=$(call quoted,$(MAKEFILE_LIST)); \
+	test -f "$$file" || file=$${file$(hash) }; \
+	test -f "$$file" && CDPATH= cd -P -- "$$(dirname -- "$$file")" && \
+	test -f ctools/Makefile && test "$$(pwd | wc -l)" -eq 1 && pwd)
 export VENV := $(ROOT)/.venv
 ifeq ($(ROOT),)
-$(error where is this Makefile? Go to its folder, and say make there)
+$(error cannot tell the folder of this Makefile, so nothing is done: give make no other \
+	file beside it, and the folder a name without line breaks)
+endif
+ifneq ($(findstring :,$(ROOT)),)
+$(error a colon in the path of this folder would split PYTHONPATH, so nothing is done: \
+	give it a name without one)
 endif
 
 # The Python that makes the environment. To use an environment of your own

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The Makefile in folders of any name: it works there, and nowhere else."""
 
+import os
 import subprocess
 import sys
 
@@ -8,17 +9,12 @@ import pytest
 
 from artifact import paths
 
-NAMES = ["plain", "a b", "it's", 'say "no"', "$HOME `id` $(id)", "\u00fc\u4e2d", "a  b\\c", "#1;2&3"]
+NAMES = ["plain", "a b", "it's", 'say "no"', "$HOME `id` $(id)", "\u00fc\u4e2d", "a  b\\c", "#1;2&3",
+         " a", "a ", "%,=~*"]
 
 
-@pytest.fixture(params=NAMES)
-def clone(tmp_path, request):
-    """A copy of what the cheap targets need, with a neighbour at each beginning of its name."""
-    for nth in range(1, len(request.param)):
-        beginning = tmp_path / request.param[:nth].rstrip()
-        for folder in (".venv", "results"):
-            (beginning / folder).mkdir(parents=True, exist_ok=True)
-    folder = tmp_path / request.param / "clone"
+def copied_to(folder):
+    """A copy of what the cheap targets need, with an environment and results to lose."""
     (folder / "ctools").mkdir(parents=True)
     for name in ("Makefile", "ctools/Makefile", "requirements.txt"):
         (folder / name).write_bytes((paths.ROOT / name).read_bytes())
@@ -29,26 +25,80 @@ def clone(tmp_path, request):
     return folder
 
 
-def run(*arguments, cwd):
+@pytest.fixture(params=NAMES)
+def clone(tmp_path, request):
+    """A copy with a neighbour at each beginning of its name."""
+    for nth in range(1, len(request.param)):
+        beginning = tmp_path / request.param[:nth].rstrip()
+        for folder in (".venv", "results"):
+            (beginning / folder).mkdir(parents=True, exist_ok=True)
+    return copied_to(tmp_path / request.param / "clone")
+
+
+def run(*arguments, cwd, **more):
     return subprocess.run(["make", "-s", "--no-print-directory", *arguments], cwd=cwd, text=True,
-                          capture_output=True)
+                          capture_output=True, **more)
 
 
-def test_every_way_to_call_it_finds_its_folder(clone):
+def outside(folder, top):
+    """Everything below the top that is not in the folder."""
+    return {path for path in top.rglob("*") if not path.is_relative_to(folder)}
+
+
+def test_every_way_to_call_it_finds_its_folder(clone, tmp_path):
     for arguments, cwd in (([], clone), (["-C", str(clone)], "/"),
                            (["-f", str(clone / "Makefile")], "/"),
-                           (["-f", "clone/Makefile"], clone.parent)):
+                           (["-f", "clone/Makefile"], clone.parent),
+                           (["-f", str((clone / "Makefile").relative_to(tmp_path))], tmp_path)):
         done = run(*arguments, "help", cwd=cwd)
         assert (done.returncode, done.stderr) == (0, "") and "reproduce" in done.stdout
 
 
 def test_distclean_takes_what_is_there_and_no_neighbours(clone, tmp_path):
-    before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(clone)}
+    before = outside(clone, tmp_path)
     done = run("distclean", cwd=clone)
     assert (done.returncode, done.stderr) == (0, "")
     assert not (clone / ".venv").exists() and not (clone / "results").exists()
-    assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(clone)} == before
+    assert outside(clone, tmp_path) == before
     assert (paths.ROOT / "artifact").is_dir()
+
+
+@pytest.mark.parametrize("name, namesake", [(" a", "a"), ("a ", "a"), ("a  b", "a b"), ("a*", "ab")])
+def test_distclean_from_beside_takes_no_namesake(tmp_path, name, namesake):
+    clone, other = copied_to(tmp_path / name), copied_to(tmp_path / namesake)
+    before = outside(clone, tmp_path)
+    done = run("-f", f"{name}/Makefile", "distclean", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (clone / ".venv").exists() and not (clone / "results").exists()
+    assert other / "results" in before and outside(clone, tmp_path) == before
+
+
+def test_a_search_path_for_folders_leads_nowhere_else(tmp_path):
+    clone, other = copied_to(tmp_path / "clone"), copied_to(tmp_path / "elsewhere" / "clone")
+    done = run("-f", "clone/Makefile", "distclean", cwd=tmp_path,
+               env={**os.environ, "CDPATH": str(other.parent)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (clone / "results").exists() and (other / "results").exists()
+
+
+@pytest.mark.parametrize("target", ["distclean", "env", "help"])
+@pytest.mark.parametrize("name, namesake, arguments, word", [
+    ("a\nb", "a b", [], "line breaks"),
+    ("a\n", "a", [], "line breaks"),
+    ("a:b", "b", [], "colon"),
+    ("a", "b", ["-f", "../more.mk", "-f", "Makefile"], "no other file"),
+    ("a", "b", ["-f", "-"], "no other file"),
+])
+def test_what_it_cannot_tell_it_does_not_touch(tmp_path, name, namesake, arguments, word, target):
+    clone = copied_to(tmp_path / name)
+    copied_to(tmp_path / namesake)
+    (tmp_path / "more.mk").touch()
+    before = set(tmp_path.rglob("*"))
+    done = run(*arguments, target, "PYTHON=/bin/false", cwd=clone,
+               input=(clone / "Makefile").read_text())
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert word in done.stderr and "nothing is done" in done.stderr
+    assert set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("clone", ["it's $HOME  \u00fc"], indirect=True)
