@@ -2,12 +2,15 @@
 """The Makefile in folders of any name: it works there, and nowhere else."""
 
 import os
+import string
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from artifact import paths
+from artifact.measuring import kernels
 
 NAMES = ["plain", "a b", "it's", 'say "no"', "$HOME `id` $(id)", "\u00fc\u4e2d", "a  b\\c", "#1;2&3",
          " a", "a ", "%,=~*"]
@@ -107,3 +110,18 @@ def test_the_package_runs_there(clone):
     done = run("claims", f"RUN=recorded/{recorded}", f"PY={sys.executable}", cwd=clone)
     assert done.returncode == 0, done.stderr
     assert "not applicable" in done.stdout.splitlines()[-1]
+
+
+def test_the_module_is_not_begun_where_kbuild_cannot_end(tmp_path):
+    """The one list of what kbuild takes is in Python, the other in make."""
+    makefile = (paths.CTOOLS / "kmod" / "Makefile").read_bytes()
+    for character in set(string.punctuation) - {"/"} | {" ", "a", "\u00fc"}:
+        folder = tmp_path / f"a{character}b"
+        folder.mkdir()
+        (folder / "Makefile").write_bytes(makefile)
+        done = run("KDIR=/no/headers", cwd=folder)
+        said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+        takes = kernels.kbuild_takes(folder)
+        assert done.returncode and len(said) == 1, (character, done.stderr)
+        assert said[0].startswith("no kernel headers" if takes else "kbuild cannot build"), character
+    assert kernels.kbuild_takes(Path("/a/b")) and not kernels.kbuild_takes(Path("/a,b"))

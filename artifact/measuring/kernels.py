@@ -117,7 +117,7 @@ def digest() -> str:
 def kbuild_takes(folder: Path) -> bool:
     """Whether kernel modules can be built there: make splits names at spaces, and
     the shells that it starts at more."""
-    return bool(re.fullmatch(r"[\w/.,+~@%-]+", str(folder), re.ASCII))
+    return bool(re.fullmatch(r"[\w/.+~@-]+", str(folder)))
 
 
 def lacking() -> str:
