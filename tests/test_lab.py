@@ -125,7 +125,7 @@ def test_notebooks_are_drawn_from_what_is_there(lab_run, name):
 
 
 @has_lab
-def test_a_planted_module_that_copies_a_page_too_few_is_caught():
+def test_a_planted_module_that_copies_a_page_too_few_is_caught(results):
     kernel = kernels.find("amd64")
     with pytest.raises(Problem, match="ladder failed in the kernel"):
         lab.ask(kernel, kernels.fetch(kernel, print), 1, print, planted=True)

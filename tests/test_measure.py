@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Measuring: what is finished survives anything, and nothing lies about itself."""
 
+import contextlib
 import errno
 import getpass
 import gzip
@@ -11,11 +12,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pyperf
 import pytest
 
-from artifact import ctools, estimate, machine, paths, planning, questions
+from artifact import estimate, machine, paths, planning, questions
 from artifact.measured import mixture
 from artifact.measuring import gate, passes, progress
 from artifact.problem import Problem, Unwritable
@@ -124,11 +127,23 @@ else:
                          "rounds=2"]
 
 
+# The command, with a fourth process that takes hours: however late somebody comes
+# to interrupt it, three are finished and one runs.
+HELD = """
+import sys
+from artifact import __main__, cells
+real = cells.Cell.command
+cells.Cell.command = lambda cell, seed: [
+    *real(cell, seed), *(["--rounds=10000", "--pause=1000000"] if seed == 4 else [])]
+sys.exit(__main__.main())
+"""
+
+
 def start(processes):
     """A measuring process of its own, to be interrupted: even where these
     tests run in the background of a shell, which ignores SIGINT."""
     return subprocess.Popen(
-        [sys.executable, "-m", "artifact", "notebook", "--run", "one", NAME, *SMALL,
+        [sys.executable, "-c", HELD, "notebook", "--run", "one", NAME, *SMALL,
          f"processes={processes}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=paths.ROOT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
@@ -137,10 +152,14 @@ def measured_files(results):
     return sorted(results.glob("one/cells/*/*.json"))
 
 
-def measuring():
-    """What pagecopy still runs: none may go on for a parent that is gone."""
-    return subprocess.run(["pgrep", "-f", f"{ctools.PAGECOPY} --json"],
-                          capture_output=True, text=True).stdout
+def measuring(results):
+    """Names of what runs for those results: nothing may, for a parent that is gone."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):      # of somebody else, or gone meanwhile
+            if f"RESULTS={results}\0".encode() in (path / "environ").read_bytes():
+                found.append((path / "comm").read_text().strip())
+    return found
 
 
 @pytest.mark.clock
@@ -148,18 +167,19 @@ def measuring():
                                           (signal.SIGTERM, 130)])
 def test_interrupted_run_keeps_what_it_has_and_goes_on(results, blow, status):
     running = start(processes=6)
-    assert eventually(lambda: len(measured_files(results)) >= 3)
+    assert eventually(lambda: len(measured_files(results)) == 3)
+    assert eventually(lambda: "pagecopy" in measuring(results))
     kept = measured_files(results)
+    contents = {path: path.read_bytes() for path in kept}
     running.send_signal(blow)
     _, said = running.communicate(timeout=600)
     assert running.returncode == status, said
     if blow != signal.SIGKILL:
         assert said.strip() == \
             "interrupted: what is finished is kept; run the same again to go on"
-    assert eventually(lambda: not measuring())
-    contents = {path: path.read_bytes() for path in kept}
-    for content in contents.values():
-        json.loads(content)
+    assert eventually(lambda: not measuring(results))
+    for path, content in contents.items():
+        assert path.read_bytes() == content and json.loads(content)
     question, run = questions.find(NAME), paths.run("one")
     parameters = {**planning.defaults(question), **planning.parse(question, [*SMALL, "processes=6"])}
     passes.measure(run, list(planning.planned(run, [(question, parameters)]).cells), quietly)
@@ -243,6 +263,18 @@ def test_failing_pagecopy_is_one_problem(results):
         passes.measure(paths.run("one"), [cell], quietly)
 
 
+@pytest.fixture
+def fake_time(monkeypatch):
+    """Seconds that pass only where somebody sleeps; returns what lets more of them pass."""
+    now = [0.0]
+
+    def wait(seconds):
+        now[0] += seconds
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", wait)
+    return wait
+
+
 def facts_with_a_neighbour(monkeypatch, probes, patience):
     """Of one process, with a core that the probes find shared (200) or not (100)."""
     took = itertools.chain([100] * 5, probes, itertools.repeat(100))
@@ -263,9 +295,11 @@ def test_what_patience_does_not_pay_for_is_noted(results, monkeypatch):
     assert facts_with_a_neighbour(monkeypatch, [100, 200] * 2, 0) == ("no", 0)
 
 
-def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch):
-    quiet, repeats = facts_with_a_neighbour(monkeypatch, [100, 200] * 1000, 1.0)
-    assert quiet == "no" and 1 <= repeats < 100
+def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch, fake_time):
+    real = passes._run_process
+    monkeypatch.setattr(passes, "_run_process",
+                        lambda *arguments: (fake_time(0.25), real(*arguments))[1])
+    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 1000, 1.0) == ("no", 4)
 
 
 def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkeypatch):
@@ -322,15 +356,16 @@ def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
         paths.run("recorded/older")
 
 
-def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch):
+def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch, fake_time):
     took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
     monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
     waiting = gate.QuietGate()
     waiting.patience = 60
     assert waiting.wait(tiny_cell()) is True
     assert next(took) == 200.0      # both shared moments were waited out
-    waiting.patience = 0.2
+    waiting.patience = 0.25
     assert waiting.wait(tiny_cell()) is False
+    assert len(list(took)) == 100 - 1 - 4   # looked at 0, 0.1, 0.2 and 0.3 s
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "lab", "x" * 65])

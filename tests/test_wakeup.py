@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The instruments that check the dispatch cost and are not ours."""
 
+import itertools
 import os
+import time
 
 import pytest
 
@@ -20,10 +22,13 @@ def fake_perf(tmp_path, monkeypatch, says):
 
 def test_both_are_asked_and_nobody_is_left(tmp_path, monkeypatch):
     fake_perf(tmp_path, monkeypatch, "     Total time: 0.013 [sec]\n\n      12.500000 usecs/op")
+    now = itertools.count(step=7_000)       # with each look at the clock
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(now))
     allowed = machine.usable_cpus()
     found = wakeup.round_trips(*allowed[:2])
     assert found["perf_round_trip_ns"] == 12500
-    assert 100 < found["pipe_round_trip_ns"] < 1e9
+    assert found["pipe_round_trip_ns"] == 7_000
+    assert next(now) == 7_000 * 2 * wakeup.ROUNDS
     assert machine.usable_cpus() == allowed
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Workers, victims and load: right bytes, right places, and nobody left behind."""
 
+import contextlib
 import ctypes
 import glob
 import json
+import math
 import os
 import signal
+import statistics
 import subprocess
 import threading
-import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -59,15 +62,16 @@ def test_the_dropped_tail_of_both_series_is_there_when_asked_for(pagecopy, threa
         assert f"wrong copy at byte {(2 << 20) - 8} of {2 << 20}" in said[0]
 
 
+@pytest.mark.clock
 @two_cpus
-@seen_in_time
 def test_the_early_return_of_2017_is_caught_and_only_timed_when_asked_for(pagecopy):
-    """Each folio takes 5 ms of sleep, so nothing can finish before the caller is back."""
+    """Each folio takes 5 ms of sleep, so the workers need 0.3 s from the first on."""
     ctools.build(ctools.PLANTED)
-    variant = "parallel:bulk:planted-dozing:model=2017:priority=normal:folios=16"
+    variant = "parallel:bulk:planted-dozing:model=2017:priority=normal:folios=128"
 
     def run(*arguments):
-        return pagecopy("--backing=auto", "--pairs=16", *arguments, program=ctools.PLANTED)
+        return pagecopy("--backing=auto", "--huge=64K", "--pairs=128", *arguments,
+                        program=ctools.PLANTED)
     status, output, _ = run("--verify", variant)
     assert status == 0 and "every byte right" in output
     status, _, said = run("--verify", f"{variant}:defect=early")
@@ -142,26 +146,26 @@ def test_half_a_load_beside_a_whole_one_is_never_taken_for_idle(pagecopy):
 
 @two_cpus
 def test_each_migrator_makes_its_copies(pagecopy):
-    found = arms(pagecopy, *SMALL, "--rounds=5", "serial:bulk:memcpy:migrators=3",
-                 "parallel:bulk:memcpy:threads=2:migrators=3")
+    """Each takes 5 ms of sleep, beside which it is nothing that somebody starts late."""
+    ctools.build(ctools.PLANTED)
+    found = arms(pagecopy, *SMALL, "--rounds=5", "serial:bulk:planted-dozing:migrators=3",
+                 "parallel:bulk:planted-dozing:threads=2:migrators=3", program=ctools.PLANTED)
     for arm in found.values():
         assert arm["bytes"] == 3 * 8 * (256 << 10)
         assert len(arm["channels"]["latency"]) == 5 * 3 * 8
-        near = 0
         for k, total in enumerate(arm["ns"]):
             each = arm["channels"]["latency"][24 * k:24 * (k + 1)]
             assert max(sum(each[8 * m:8 * m + 8]) for m in range(3)) <= total
-            near += total <= 3 * sum(each)
-        assert near     # one that starts late, as its CPU was taken, is late in its round only
+            assert min(each) >= 5e6 and total <= 3 * sum(each)
 
 
 @seen_in_time
 def test_a_steady_rate_goes_on_from_window_to_window(pagecopy):
-    """Two and a half copies in each window: neither two nor three."""
-    found = arms(pagecopy, *SMALL, "--victim=timer", "--window=5", "--rate=500", "--rounds=40",
+    """One and a half copies in each window: neither one nor two."""
+    found = arms(pagecopy, *SMALL, "--victim=timer", "--window=5", "--rate=300", "--rounds=40",
                  "alone:bulk:empty", "serial:bulk:memcpy")["serial:bulk:memcpy"]
-    asked = sum(found["channels"]["window"]) / 1e9 * 500
-    assert 0.85 * asked < len(found["channels"]["copy"]) < 1.1 * asked
+    asked = sum(found["channels"]["window"]) / 1e9 * 300
+    assert 0.85 * asked < len(found["channels"]["copy"]) < 1.15 * asked
 
 
 def test_text_that_does_not_arrive_is_an_error(pagecopy):
@@ -180,12 +184,22 @@ def test_crowds_of_any_size_end_in_a_result_or_a_line(pagecopy, variant):
 
 
 @two_cpus
-@seen_in_time
-def test_a_scan_is_told_for_one_look(pagecopy):
-    """Of hot lines a sample has many looks, and written ones are never cheaper."""
-    _, output, _ = pagecopy(*SMALL, "--processes=3", "--rounds=50", "scan:hot:64", "scan:written:64")
+def test_a_scan_is_told_for_one_look(pagecopy, tmp_path):
+    """Of hot lines a sample has 64 looks, of written ones a single one."""
+    file = tmp_path / "samples"
+    _, output, _ = pagecopy(*SMALL, "--processes=3", "--rounds=50", f"--samples={file}",
+                            "scan:hot:64", "scan:written:64")
+    told = [json.loads(line)["arms"] for line in file.read_text().splitlines()]
+    hot, written = ([[ns / looks for ns in arms[nth]["ns"]] for arms in told]
+                    for nth, looks in ((0, 64), (1, 1)))
+    for name, each in (("scan:hot:64", hot), ("scan:written:64", written)):
+        shown = float(output.split(name + "\n")[1].split()[0])
+        assert shown == pytest.approx(statistics.median(map(statistics.median, each)) / 1e3,
+                                      abs=0.00051)
+    ratios = [statistics.median(math.log(a / b) for a, b in zip(*each))
+              for each in zip(hot, written)]
     speed = float(output.split("scan:written:64")[1].split("x")[0].split()[-1])
-    assert 0.01 < speed < 1.2
+    assert speed == pytest.approx(math.exp(statistics.mean(ratios)), rel=0.01, abs=0.00051)
 
 
 @two_cpus
@@ -193,7 +207,7 @@ def test_a_scan_is_told_for_one_look(pagecopy):
 def test_a_planted_starving_policy_is_caught(pagecopy):
     ctools.build(ctools.PLANTED)
     alone, fair, starving = arms(
-        pagecopy, *SMALL, "--victim=integer", "--window=30", "--rate=200", "--rounds=8",
+        pagecopy, *SMALL, "--victim=integer", "--window=30", "--rate=400", "--rounds=8",
         "alone:bulk:empty", "parallel:bulk:memcpy:threads=2",
         "parallel:bulk:planted-starving:threads=2", program=ctools.PLANTED).values()
     middle = [sorted(arm["ns"])[4] for arm in (alone, fair, starving)]
@@ -226,7 +240,8 @@ def test_a_spinning_team_hurts_every_victim_but_the_serial_copy_does_not(pagecop
         assert late[1][-3] > late[0][len(late[0]) // 2]
     else:
         assert got[2] < 0.8 * got[0] and got[1] > 0.8 * got[0]
-        assert spinning["victim_switches"] > 0
+        # How often it is switched alone depends on who else is there.
+        assert spinning["victim_switches"] >= 6      # once in each window
 
 
 @seen_in_time
@@ -241,7 +256,7 @@ def test_a_pass_after_a_copy_is_slower_and_the_last_is_not(pagecopy):
 @seen_in_time
 def test_looking_at_more_cpus_takes_longer(pagecopy):
     few, many = arms(pagecopy, *SMALL, "scan:hot:1", "scan:hot:1024").values()
-    assert sorted(many["ns"])[32] > 20 * sorted(few["ns"])[32]
+    assert min(many["ns"]) > 20 * min(few["ns"])
 
 
 @two_cpus
@@ -310,6 +325,14 @@ def groups():
     return glob.glob("/sys/fs/cgroup/**/pagecopy-*", recursive=True)
 
 
+def threads(pid):
+    """Of that process and its children."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return len(os.listdir(f"/proc/{pid}/task")) + sum(map(threads, children))
+    return 0
+
+
 def still_running(mark):
     """Processes with that argument, the dead that nobody fetched aside."""
     found = []
@@ -336,7 +359,9 @@ def test_nobody_outlives_the_run_whatever_ends_it(pagecopy, options, blow):
          "--rounds=4", "serial:bulk:memcpy"], stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     if blow:
-        time.sleep(0.4)
+        # Until those are there who must go.
+        assert eventually(lambda: groups() if "--limit=50" in options else
+                          threads(running.pid) > 2)
         running.send_signal(blow)
     assert running.wait(timeout=600) == (-blow if blow else 0)
     assert eventually(lambda: not still_running(mark) and not groups())
