@@ -111,7 +111,8 @@ distclean: clean		## remove the environment too, and all results
 	@rm -rf "$$VENV" "$$ROOT/results"
 
 # The lock is for two makes at once; the mark is made last, so that an
-# environment that was interrupted half-way is made again.
+# environment that was interrupted half-way is made again. IPython makes its own
+# folder, but not the one above: it warns and takes another.
 ifeq ($(PY),$(VENV)/bin/python)
 env:
 	@"$$PYTHON" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \
@@ -125,6 +126,7 @@ env:
 		rm -rf "$$VENV" && "$$PYTHON" -m venv "$$VENV" && \
 		"$$PY" -m pip install --quiet --disable-pip-version-check --no-input \
 			--require-hashes -r "$$ROOT/requirements.txt" && \
+		mkdir -p "$$VENV/settings" && \
 		cp "$$ROOT/requirements.txt" "$$VENV/installed.txt"; }; }
 else
 env:

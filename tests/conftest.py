@@ -135,6 +135,12 @@ def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
         "lab": Lab(lab_lacks, ("amd64", "rt", "highmem"), False, "00000000"), **more})
 
 
+def not_of_a_make(**variables):
+    """The environment without what the make that runs the tests was told, as PY=python."""
+    told = ("MAKEFLAGS", "MAKELEVEL", "MAKEFILES", "PY", "PYTHON")
+    return {name: value for name, value in os.environ.items() if name not in told} | variables
+
+
 def on_one_cpu():
     """For preexec_fn: the process may use a single CPU."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

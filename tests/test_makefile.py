@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The Makefile in folders of any name: it works there, and nowhere else."""
 
-import os
 import string
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from artifact import paths
 from artifact.measuring import kernels
+from tests.conftest import not_of_a_make
 
 NAMES = ["plain", "a b", "it's", 'say "no"', "$HOME `id` $(id)", "\u00fc\u4e2d", "a  b\\c", "#1;2&3",
          " a", "a ", "%,=~*"]
@@ -38,9 +38,9 @@ def clone(tmp_path, request):
     return copied_to(tmp_path / request.param / "clone")
 
 
-def run(*arguments, cwd, **more):
+def run(*arguments, cwd, given=None, **variables):
     return subprocess.run(["make", "-s", "--no-print-directory", *arguments], cwd=cwd, text=True,
-                          capture_output=True, **more)
+                          capture_output=True, input=given, env=not_of_a_make(**variables))
 
 
 def outside(folder, top):
@@ -79,7 +79,7 @@ def test_distclean_from_beside_takes_no_namesake(tmp_path, name, namesake):
 def test_a_search_path_for_folders_leads_nowhere_else(tmp_path):
     clone, other = copied_to(tmp_path / "clone"), copied_to(tmp_path / "elsewhere" / "clone")
     done = run("-f", "clone/Makefile", "distclean", cwd=tmp_path,
-               env={**os.environ, "CDPATH": str(other.parent)})
+               CDPATH=str(other.parent))
     assert (done.returncode, done.stderr) == (0, "")
     assert not (clone / "results").exists() and (other / "results").exists()
 
@@ -98,7 +98,7 @@ def test_what_it_cannot_tell_it_does_not_touch(tmp_path, name, namesake, argumen
     (tmp_path / "more.mk").touch()
     before = set(tmp_path.rglob("*"))
     done = run(*arguments, target, "PYTHON=/bin/false", cwd=clone,
-               input=(clone / "Makefile").read_text())
+               given=(clone / "Makefile").read_text())
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert word in done.stderr and "nothing is done" in done.stderr
     assert set(tmp_path.rglob("*")) == before
@@ -110,6 +110,24 @@ def test_the_package_runs_there(clone):
     done = run("claims", f"RUN=recorded/{recorded}", f"PY={sys.executable}", cwd=clone)
     assert done.returncode == 0, done.stderr
     assert "not applicable" in done.stdout.splitlines()[-1]
+
+
+def test_an_environment_is_made_in_its_folder_once(clone, tmp_path):
+    """By a Python that makes one at once, whose pip only notes what it was asked for."""
+    made, python = tmp_path / "made", tmp_path / "its own python"
+    made.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >>"$0.asked"\n')
+    python.write_text(f'''#!/bin/sh
+        test "$1 $2" = "-m venv" || exit 0
+        mkdir -p "$3/bin" && cp "{made}" "$3/bin/python"''')
+    for program in (made, python):
+        program.chmod(0o755)
+    before = outside(clone, tmp_path)
+    for _ in range(2):
+        done = run("env", f"PYTHON={python}", cwd=clone)
+        assert (done.returncode, done.stderr) == (0, "")
+    asked, = (clone / ".venv" / "bin" / "python.asked").read_text().splitlines()
+    assert asked.endswith(f"--require-hashes -r {clone}/requirements.txt")
+    assert (clone / ".venv" / "settings").is_dir() and outside(clone, tmp_path) == before
 
 
 def test_the_module_is_not_begun_where_kbuild_cannot_end(tmp_path):
