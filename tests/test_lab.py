@@ -217,6 +217,7 @@ def test_a_kernel_that_a_user_names_must_be_whole(tmp_path, named, message):
 
 
 def test_a_folder_that_kbuild_does_not_take_is_not_built_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     assert kernels.kbuild_takes(tmp_path) and guest.scratch() == paths.RESULTS
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "it's \u00fcber")
     assert guest.scratch().is_relative_to(kernels.CACHE)
