@@ -5,10 +5,7 @@
  * ratio hold still on a machine that does not.
  */
 #include <dirent.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench.h"
 #include "clock.h"
@@ -201,18 +198,36 @@ static void calibrate_delays(struct bench *b)
 	}
 }
 
+static const char *make_pool(struct pool *pool, const struct cell *c, int node)
+{
+	switch (pool_create(pool, c->pairs * c->folio, c->backing, node)) {
+	case POOL_IS_THERE:
+		break;
+	case POOL_NO_MEMORY:
+		return "not enough memory: take fewer --pairs or a smaller "
+		       "--huge";
+	case POOL_NO_NODE:
+		return "cannot place memory on that NUMA node: "
+		       "see /sys/devices/system/node/has_memory";
+	case POOL_NOT_HUGE:
+		return "no huge pages behind the buffers: set "
+		       "/sys/kernel/mm/transparent_hugepage/enabled to madvise, "
+		       "or take --backing=auto";
+	}
+	return NULL;
+}
+
 const char *bench_open(struct bench *b)
 {
-	size_t bytes = b->cell.pairs * b->cell.folio;
 	const char *wrong;
 
 	/* First: memory comes from the node of the CPU that touches it. */
 	if (pin_to_cpu(b->cell.cpus[0]))
-		return "cannot pin to the first of --cpus";
-	wrong = pool_create(&b->src, bytes, b->cell.backing, b->cell.src_node);
+		return "cannot run on the first of the CPUs: give others "
+		       "with --cpus";
+	wrong = make_pool(&b->src, &b->cell, b->cell.src_node);
 	if (!wrong)
-		wrong = pool_create(&b->dst, bytes, b->cell.backing,
-				    b->cell.dst_node);
+		wrong = make_pool(&b->dst, &b->cell, b->cell.dst_node);
 	if (!wrong)
 		wrong = allocate_samples(b);
 	if (wrong)

@@ -83,35 +83,34 @@ size_t pool_huge_bytes(const struct pool *pool)
  * The pool is a mapping of its own: aligned by hand, then given its advice,
  * which splits it from the guards, so that smaps counts it exactly.
  */
-const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
-			int node)
+enum pool_wrong pool_create(struct pool *pool, size_t bytes,
+			    enum backing backing, int node)
 {
 	size_t whole = whole_pages(bytes);
 
 	if (whole > memory_available() / 2)
-		return "not enough memory: take fewer --pairs or a smaller "
-		       "--huge";
+		return POOL_NO_MEMORY;
 	pool->bytes = bytes;
 	pool->map_bytes = whole + 2 * THP_ALIGN;
 	pool->map = mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->map == MAP_FAILED)
-		return "not enough memory: take fewer --pairs or a smaller "
-		       "--huge";
+		return POOL_NO_MEMORY;
 	pool->start = align_up((char *)pool->map + GUARD, THP_ALIGN);
 
 	madvise(pool->start, whole,
 		backing == BACKING_BASE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-	if (node >= 0 && bind_to_node(pool->start, bytes, node, 0))
-		return "cannot place memory on that NUMA node: "
-		       "see /sys/devices/system/node/has_memory";
+	if (node >= 0 && bind_to_node(pool->start, bytes, node, 0)) {
+		pool_destroy(pool);
+		return POOL_NO_NODE;
+	}
 	populate(pool);
 	pool->huge_bytes = pool_huge_bytes(pool);
-	if (backing == BACKING_HUGE && pool->huge_bytes < bytes)
-		return "no huge pages behind the buffers: set "
-		       "/sys/kernel/mm/transparent_hugepage/enabled to madvise, "
-		       "or take --backing=auto";
-	return NULL;
+	if (backing == BACKING_HUGE && pool->huge_bytes < bytes) {
+		pool_destroy(pool);
+		return POOL_NOT_HUGE;
+	}
+	return POOL_IS_THERE;
 }
 
 void pool_destroy(struct pool *pool)

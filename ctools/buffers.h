@@ -17,9 +17,17 @@ struct pool {
 	size_t map_bytes;
 };
 
-/* Returns NULL, or what went wrong in one line. node -1: anywhere. */
-const char *pool_create(struct pool *pool, size_t bytes, enum backing backing,
-			int node);
+/* Why there is no pool; what to do about it each program knows itself. */
+enum pool_wrong {
+	POOL_IS_THERE,
+	POOL_NO_MEMORY,
+	POOL_NO_NODE,  /* none of that number, or without memory */
+	POOL_NOT_HUGE, /* where BACKING_HUGE was asked for */
+};
+
+/* Where it fails, nothing is left to destroy. node -1: anywhere. */
+enum pool_wrong pool_create(struct pool *pool, size_t bytes,
+			    enum backing backing, int node);
 void pool_destroy(struct pool *pool);
 
 /* mbind() to one node; -1 and errno where it cannot be. */

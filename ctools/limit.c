@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "limit.h"
 
 #define PERIOD_US      5000 /* short, so that one copy of many spans many */
@@ -117,7 +117,7 @@ static void remove_group(void)
 {
 	/* Whoever was inside may need a moment to be gone. */
 	for (int i = 0; i < 1000 && rmdir(group.own) && errno != ENOENT; i++)
-		usleep(1000);
+		sleep_ns(1000000);
 	if (group.enabled_cpu && !others_are_there())
 		write_text(group.base, "cgroup.subtree_control", "-cpu");
 }
@@ -195,14 +195,15 @@ const char *limit_begin(unsigned int percent)
 	snprintf(period, sizeof(period), "%u", period_us);
 	snprintf(quota, sizeof(quota), "%u", period_us * percent / 100 + 1);
 	if (!find_base())
-		return "no cgroup here has the cpu controller";
+		return "no cgroup here has the cpu controller: run without "
+		       "--limit";
 	snprintf(group.own, sizeof(group.own), "%s/pagecopy-%d", group.base,
 		 (int)getpid());
 	group.enabled_cpu = group.version == 2 &&
 		!file_names_cpu(group.base, "cgroup.subtree_control");
 	snprintf(tid, sizeof(tid), "%ld", syscall(SYS_gettid));
 	if (start_janitor())
-		return "cannot make a process";
+		return "cannot make a process: see ulimit -u";
 	failed = group.version == 1 ? limit_version_1(quota, period, tid) :
 				      limit_version_2(quota, period, tid);
 	if (!failed)

@@ -4,7 +4,6 @@
 
 #include "idle.h"
 #include "pagecopy.h"
-#include "words.h"
 
 const char *kernels_own(void)
 {

@@ -5,8 +5,6 @@
  * arithmetic on thread-local memory, where the kernel has per-CPU and
  * per-task memory. Names are the kernel's.
  */
-#include <string.h>
-
 #include "clock.h"
 #include "mapcost.h"
 

@@ -247,31 +247,50 @@ static void make_gigantic(struct row *row)
 }
 
 /* Base pages behind what is to be base pages, and huge ones likewise. */
+static void make_pool(struct row *row)
+{
+	int huge = row->kind == KIND_HUGE;
+
+	switch (pool_create(&row->pool, row->count * kinds[row->kind].bytes,
+			    huge ? BACKING_HUGE : BACKING_BASE, opt.from)) {
+	case POOL_IS_THERE:
+		break;
+	case POOL_NO_MEMORY:
+		leave(CANNOT, "%s: not enough memory: take fewer pages",
+		      row->name);
+	case POOL_NO_NODE:
+		leave(CANNOT,
+		      "%s: cannot place memory on node %d: take another",
+		      row->name, opt.from);
+	case POOL_NOT_HUGE:
+		leave(CANNOT,
+		      "%s: no huge pages behind it: set "
+		      "/sys/kernel/mm/transparent_hugepage/enabled to madvise, "
+		      "or take base rows only",
+		      row->name);
+	}
+	if (!huge && row->pool.huge_bytes)
+		leave(CANNOT,
+		      "%s: huge pages behind what is to be base pages: set "
+		      "/sys/kernel/mm/transparent_hugepage/enabled to madvise",
+		      row->name);
+}
+
 static void make_pages(struct row *row)
 {
 	size_t each = kinds[row->kind].bytes;
-	const char *wrong;
 
-	if (row->kind == KIND_GIGANTIC) {
+	if (row->kind == KIND_GIGANTIC)
 		make_gigantic(row);
-	} else {
-		wrong = pool_create(&row->pool, row->count * each,
-				    row->kind == KIND_HUGE ? BACKING_HUGE :
-							     BACKING_BASE,
-				    opt.from);
-		if (!wrong && row->kind == KIND_BASE && row->pool.huge_bytes)
-			wrong = "huge pages behind what is to be base pages";
-		if (wrong && !strncmp(wrong, "not enough memory", 17))
-			wrong = "not enough memory: take fewer pages";
-		if (wrong)
-			leave(CANNOT, "%s: %s", row->name, wrong);
-	}
+	else
+		make_pool(row);
 	fill_unique(&row->pool);
 	row->pages = calloc(row->count, sizeof(*row->pages));
 	row->nodes = calloc(row->count, sizeof(*row->nodes));
 	row->status = calloc(row->count, sizeof(*row->status));
 	if (!row->pages || !row->nodes || !row->status)
-		leave(CANNOT, "not enough memory");
+		leave(CANNOT, "%s: not enough memory: take fewer pages",
+		      row->name);
 	for (size_t i = 0; i < row->count; i++)
 		row->pages[i] = row->pool.start + i * each;
 }
@@ -405,8 +424,9 @@ static void put_back(void)
 {
 	int fd = open(LIVE, O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0 || write(fd, "off", 3) < 0)
+	if (fd < 0)
 		return;
+	(void)!write(fd, "off", 3);
 	close(fd);
 }
 
@@ -599,8 +619,15 @@ static unsigned int make_arms(struct arm *arms, struct row *rows,
 	for (unsigned int i = 0; i < row_count; i++) {
 		char *steps = opt.live ? strdup(opt.live) : NULL, *step;
 
+		if (opt.live && !steps)
+			leave(CANNOT, "not enough memory: take fewer rows");
 		do {
 			step = steps ? strsep(&steps, ",") : NULL;
+			if (step && !*step)
+				leave(CANNOT,
+				      "--live=%s: a step is empty: --list "
+				      "names them",
+				      opt.live);
 			if (count == MOST_ARMS)
 				leave(CANNOT, "more than %d rows times steps",
 				      MOST_ARMS);
@@ -611,7 +638,9 @@ static unsigned int make_arms(struct arm *arms, struct row *rows,
 				.back = calloc(opt.rounds, sizeof(uint64_t)),
 			};
 			if (!arms[count].there || !arms[count].back)
-				leave(CANNOT, "not enough memory");
+				leave(CANNOT,
+				      "not enough memory: take fewer "
+				      "--rounds");
 			count++;
 		} while (steps);
 	}
@@ -673,7 +702,8 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			exit(fflush(stdout) ? CANNOT : 0);
+			finish_output();
+			exit(0);
 		default:
 			exit(CANNOT); /* getopt has said why */
 		}

@@ -287,7 +287,7 @@ static unsigned int parse_word(const struct entry *e, const char *text)
 
 	if (found < 0) {
 		words_join(known, sizeof(known), words, ", ", " or ");
-		die("--%s=%s: %s", e->name, text, known);
+		die("--%s=%s: give %s", e->name, text, known);
 	}
 	return (unsigned int)found;
 }

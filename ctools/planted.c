@@ -44,9 +44,7 @@ static void copy_starving(void *dst, const void *src, size_t len)
 /* Copies, but only after a sleep: whoever waits for it gets the CPU first. */
 static void copy_dozing(void *dst, const void *src, size_t len)
 {
-	const struct timespec moment = { .tv_nsec = 5000000 };
-
-	nanosleep(&moment, NULL);
+	sleep_ns(5000000);
 	memcpy(dst, src, len);
 }
 

@@ -5,7 +5,10 @@
 #include "clock.h"
 #include "probe.h"
 
-/* The table, in the order they are asked: probes/ has NAME_probe for each. */
+/*
+ * The table, in the order they are asked: probes/ has NAME_probe for each. The
+ * last takes whatever is left.
+ */
 #define PROBES(_)   \
 	_(window)   \
 	_(recovery) \
@@ -23,7 +26,7 @@ static const struct probe *const probes[] = { PROBES(ENTRY) };
 
 const struct probe *probe_of_a_copy(void)
 {
-	return probes[COUNT - 1];
+	return &copy_probe;
 }
 
 const struct probe *probe_for(const struct cell *cell, const struct variant *v)
@@ -33,6 +36,11 @@ const struct probe *probe_for(const struct cell *cell, const struct variant *v)
 			return probes[i];
 	return probe_of_a_copy();
 }
+
+const char copies_heading[] =
+	"time, throughput, speed-up over the first [95 % of repeats]\n";
+const char times_heading[] =
+	"time of what is timed, speed over the first [95 % of repeats]\n";
 
 static int is_used(const struct bench *b, const struct probe *probe)
 {

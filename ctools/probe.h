@@ -32,6 +32,7 @@ const char *probes_open(struct bench *b);
 void probes_close(struct bench *b);
 
 /* What several of them are made of. */
+extern const char copies_heading[], times_heading[];
 unsigned int team_size(const struct cell *cell, const struct variant *v);
 size_t bytes_copied(const struct cell *cell, const struct variant *v);
 size_t bytes_of_a_folio(const struct cell *cell, const struct variant *v);

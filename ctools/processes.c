@@ -86,18 +86,21 @@ static void measure_in_child(struct bench *b, const struct options *o,
 			     struct report *report)
 {
 	size_t bytes = report_bytes(b->count);
+	pid_t parent = getpid(), child;
 	int fd[2], status;
-	pid_t child;
 
 	finish_output();
 	if (pipe(fd))
 		die("cannot make a pipe: %s", strerror(errno));
 	child = fork();
 	if (child < 0)
-		die("cannot make a process: %s", strerror(errno));
+		die("cannot make a process: %s: see ulimit -u",
+		    strerror(errno));
 	if (!child) {
 		/* Nobody measures for a parent that is gone. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(CANNOT);
 		close(fd[0]);
 		measure_once(b, o, report);
 		if (write(fd[1], report, bytes) != (ssize_t)bytes)
@@ -107,7 +110,8 @@ static void measure_in_child(struct bench *b, const struct options *o,
 	close(fd[1]);
 	read_fully(fd[0], report, bytes);
 	close(fd[0]);
-	waitpid(child, &status, 0);
+	if (waitpid(child, &status, 0) < 0)
+		die("cannot wait for a process: %s", strerror(errno));
 	if (WIFSIGNALED(status))
 		die("a measuring process was killed by signal %d%s",
 		    WTERMSIG(status),
@@ -133,6 +137,8 @@ void measure(struct bench *b, const struct options *o)
 
 	if (!reports)
 		die("not enough memory: take fewer --processes");
+	/* Whoever ignores it has no children to wait for, and hands that on. */
+	signal(SIGCHLD, SIG_DFL);
 	if (o->samples && !make_empty(o->samples))
 		die("--samples=%s: %s", o->samples, strerror(errno));
 	for (unsigned int p = 0; p < o->processes; p++) {

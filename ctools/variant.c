@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Variants as text: what a patch's command line and a cell's arm say. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

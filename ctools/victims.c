@@ -31,6 +31,9 @@ VICTIMS(DECLARED)
 const struct victim_kind *const victim_kinds[] = { VICTIMS(ENTRY) NULL };
 #define KINDS (sizeof(victim_kinds) / sizeof(victim_kinds[0]))
 
+const char victim_no_memory[] =
+	"not enough memory for the victim: take another one";
+
 struct victim {
 	const struct victim_kind *kind;
 	void *state;
@@ -101,7 +104,7 @@ struct victim *victim_start(const struct victim_kind *kind, int cpu,
 	struct victim *v = calloc(1, sizeof(*v));
 
 	if (!v) {
-		*wrong = "not enough memory for the victim";
+		*wrong = victim_no_memory;
 		return NULL;
 	}
 	v->kind = kind;

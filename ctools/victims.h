@@ -38,6 +38,9 @@ const struct victim_kind *victim_find(const char *name);
 /* 0 where not known, or nobody. */
 size_t victim_bytes(const struct victim_kind *kind);
 
+/* What to leave in *wrong. */
+extern const char victim_no_memory[];
+
 /* Half of the L2; and what no cache holds. */
 size_t half_of_l2(void);
 size_t beyond_caches(void);

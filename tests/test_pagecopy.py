@@ -3,6 +3,7 @@
 
 import json
 import resource
+import signal
 
 import pytest
 from hypothesis import given, settings
@@ -140,7 +141,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["--rounds=0"], "--rounds=0: give a number from 1"),
     (["--rounds=-1"], "--rounds=-1: give a number from 1"),
     (["--processes=many"], "--processes=many: give a number"),
-    (["--source=lukewarm"], "cold or warm"),
+    (["--source=lukewarm"], "--source=lukewarm: give cold or warm"),
     (["--backing=silk"], "huge, auto or base"),
     (["--cpus=0,0"], "CPU 0 is named twice"),
     (["--cpus=1023"], "may not run on CPU 1023"),
@@ -179,6 +180,14 @@ def test_no_memory_is_one_line(pagecopy):
         resource.setrlimit(resource.RLIMIT_AS, (100 << 20, 100 << 20))
     status, _, said = pagecopy("--pairs=64", "serial:bulk:memcpy", preexec_fn=starve)
     assert status == 1 and len(said) == 1 and "not enough memory" in said[0]
+
+
+def test_who_ignores_its_children_gets_the_same_answer(pagecopy):
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    status, output, said = pagecopy(*SMALL, "--json", "--processes=1", "--rounds=2",
+                                    "serial:bulk:memcpy", preexec_fn=ignore)
+    assert status == 0 and not said and json.loads(output)["arms"]
 
 
 def test_full_disk_is_an_error(pagecopy):

@@ -64,6 +64,5 @@ const struct probe copy_probe = {
 	.workers = team_size,
 	.amount = bytes_copied,
 	.times_copies = 1,
-	.heading = "time, throughput, speed-up over the first [95 % of "
-		   "repeats]\n",
+	.heading = copies_heading,
 };

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A sample is what several migrators take to copy at the same time. */
-#include "../clock.h"
 #include "../probe.h"
 
 static struct sample take_crowd(struct bench *b, struct arm *arm)
@@ -58,6 +57,5 @@ const struct probe crowd_probe = {
 	.workers = team_size,
 	.amount = bytes_copied,
 	.times_copies = 1,
-	.heading = "time, throughput, speed-up over the first [95 % of "
-		   "repeats]\n",
+	.heading = copies_heading,
 };

@@ -45,7 +45,7 @@ static int is_recovery(const struct cell *cell, const struct variant *v)
 static const char *open_recovery(struct bench *b)
 {
 	b->ring = ring_create(victim_bytes(b->cell.recover));
-	return b->ring ? NULL : "not enough memory for the victim";
+	return b->ring ? NULL : victim_no_memory;
 }
 
 static void close_recovery(struct bench *b)
@@ -60,6 +60,5 @@ const struct probe recovery_probe = {
 	.close = close_recovery,
 	.workers = team_size,
 	.amount = bytes_of_a_folio,
-	.heading = "time of what is timed, speed over the first [95 % of "
-		   "repeats]\n",
+	.heading = times_heading,
 };

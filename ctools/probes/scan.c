@@ -60,6 +60,5 @@ const struct probe scan_probe = {
 	.take = take_scan,
 	.workers = writers,
 	.amount = looks,
-	.heading = "time of what is timed, speed over the first [95 % of "
-		   "repeats]\n",
+	.heading = times_heading,
 };

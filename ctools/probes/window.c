@@ -3,8 +3,6 @@
  * A sample is the time of one unit of a victim's work, in a window in which a
  * migrator copies at a steady rate.
  */
-#include <stdlib.h>
-
 #include "../clock.h"
 #include "../energy.h"
 #include "../numbers.h"

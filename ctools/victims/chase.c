@@ -22,7 +22,7 @@ static void *chase_open(const struct victim_kind *kind, const char **wrong)
 	struct ring *ring = ring_create(kind->bytes());
 
 	if (!ring)
-		*wrong = "not enough memory for the victim";
+		*wrong = victim_no_memory;
 	return ring;
 }
 

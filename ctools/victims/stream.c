@@ -16,16 +16,11 @@ static void *stream_open(const struct victim_kind *kind, const char **wrong)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
-	if (!s) {
-		*wrong = "not enough memory for the victim";
-		return NULL;
-	}
-	*wrong = pool_create(&s->pool, kind->bytes(), BACKING_AUTO, -1);
-	if (*wrong) {
-		free(s);
-		return NULL;
-	}
-	return s;
+	if (s && !pool_create(&s->pool, kind->bytes(), BACKING_AUTO, -1))
+		return s;
+	free(s);
+	*wrong = victim_no_memory;
+	return NULL;
 }
 
 static void stream_unit(void *state)

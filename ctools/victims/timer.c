@@ -20,7 +20,7 @@ static void *timer_open(const struct victim_kind *kind, const char **wrong)
 
 	(void)kind;
 	if (!t)
-		*wrong = "not enough memory for the victim";
+		*wrong = victim_no_memory;
 	else
 		t->due_ns = now_ns();
 	return t;
