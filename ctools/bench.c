@@ -297,5 +297,5 @@ double bench_overhead_ns(struct bench *b)
 	variant_resolve(&empty.v, &limits);
 	for (unsigned int i = 0; i < SAMPLES; i++)
 		ns[i] = probe->take(b, &empty).ns;
-	return median_ns(ns, SAMPLES);
+	return median(ns, SAMPLES);
 }

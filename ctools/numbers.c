@@ -19,7 +19,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double median_ns(const uint64_t *samples, size_t count)
+double median(const uint64_t *samples, size_t count)
 {
 	uint64_t *sorted;
 	double middle;

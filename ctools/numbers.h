@@ -9,6 +9,6 @@
 int by_double(const void *a, const void *b);
 
 /* The middle of count samples, in their unit; 0 of none. */
-double median_ns(const uint64_t *samples, size_t count);
+double median(const uint64_t *samples, size_t count);
 
 #endif

@@ -16,13 +16,6 @@ static inline uint64_t random_next(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* Of movepages alone: in another order it would count other instructions. */
-static inline uint64_t random_of_moves(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
-
 static inline void shuffle(unsigned int *order, unsigned int count,
 			   random_fn *next, uint64_t *state)
 {

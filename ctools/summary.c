@@ -36,9 +36,9 @@ static struct summary summarise(const struct bench *b, const struct arm *arm)
 	qsort(logs, rounds, sizeof(logs[0]), by_double);
 	return (struct summary){
 		.log_speedup = (logs[(rounds - 1) / 2] + logs[rounds / 2]) / 2,
-		.median_ns = median_ns(arm->ns, rounds),
-		.copy_ns = median_ns(arm->channel[CHANNEL_COPY].at,
-				     arm->channel[CHANNEL_COPY].count),
+		.median_ns = median(arm->ns, rounds),
+		.copy_ns = median(arm->channel[CHANNEL_COPY].at,
+				  arm->channel[CHANNEL_COPY].count),
 	};
 }
 

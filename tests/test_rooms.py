@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from artifact import ctools, paths
+from artifact.measuring import kernels
 
 
 def made_of(target):
@@ -63,6 +64,26 @@ def test_every_role_is_played_and_the_kernels_own_by_one_that_runs(pagecopy):
     own = primitives[listed["copy_page"]]
     assert own["lacks"] is None and set(own["roles"]) & {"own-then", "libc"}
     assert primitives["nt-avx2"]["fpu"] and not primitives["movsq"]["fpu"]
+
+
+def test_what_is_built_for_the_lab_changes_its_cells():
+    named = subprocess.run(["gcc", "-MM", *made_of("movepages-sources")], cwd=paths.CTOOLS,
+                           capture_output=True, text=True, check=True).stdout
+    read = {(paths.CTOOLS / word).resolve() for word in re.findall(r"[\w./]+\.[ch]\b", named)}
+    assert (paths.CTOOLS / "random.h").resolve() in read
+    assert read <= {path.resolve() for path in kernels.what_runs()}
+
+
+def test_movepages_refuses_a_step_before_it_looks_at_the_machine():
+    movepages = ctools.build(ctools.MOVEPAGES)
+    for steps, word in (("off,,bulk", "''"), ("", "''"), ("off,bulky", "'bulky'"),
+                        ("highpri:", "'highpri:'"), ("unbound:2x", "'unbound:2x'")):
+        done = subprocess.run([movepages, f"--live={steps}"], capture_output=True, text=True)
+        line, = done.stderr.splitlines()
+        assert done.returncode == 1 and f"unknown step {word}: off, loop, bulk" in line
+    done = subprocess.run([movepages, "--live=off,loop,bulk,highpri:2,unbound:16", "--list"],
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_movepages_tells_its_tables_on_any_machine():

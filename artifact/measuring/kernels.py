@@ -104,14 +104,20 @@ def answers(kernel: Kernel, experiment: str) -> bool:
         experiment == "moves" or set(LIVE_MOVES) <= set(kernel.moves))
 
 
+def what_runs() -> list[Path]:
+    """The files of what runs in the lab: kernel module, movepages with its headers, and
+    what starts them."""
+    folders = [path for pattern in ("kmod/*.[ch]", "moves/*.[ch]")
+               for path in sorted(paths.CTOOLS.glob(pattern))
+               if not path.name.endswith(".mod.c")]     # left by a build there
+    return [*folders, *(paths.CTOOLS / name for name in (
+        "movepages.c", "buffers.c", "buffers.h", "numbers.c", "numbers.h", "clock.h", "random.h")),
+        *(Path(__file__).with_name(name) for name in ("lab.py", "guest.py")), PINS]
+
+
 def digest() -> str:
     """Eight hex digits that change when anything does that runs in the lab."""
-    kmod = [path for path in sorted(paths.CTOOLS.glob("kmod/*.[ch]"))
-            if not path.name.endswith(".mod.c")]        # left by a build there
-    files = [*kmod, *(paths.CTOOLS / name for name in (
-        "movepages.c", "buffers.c", "buffers.h", "clock.h", "random.h")),
-        *(Path(__file__).with_name(name) for name in ("lab.py", "guest.py")), PINS]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in what_runs())).hexdigest()[:8]
 
 
 def kbuild_takes(folder: Path) -> bool:

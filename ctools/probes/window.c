@@ -58,7 +58,7 @@ static uint64_t median_lateness(struct bench *b,
 
 	for (size_t i = 0; i < count; i++)
 		late[i] = victim_lateness(b->victim, before->wakeups + i);
-	return count ? (uint64_t)median_ns(late, count) + 1 : 1;
+	return count ? (uint64_t)median(late, count) + 1 : 1;
 }
 
 /* A sample is the time of one unit of the victim's work. */
