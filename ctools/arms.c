@@ -65,7 +65,8 @@ void check_pools(struct bench *b)
 
 		if ((v->strategy == STRATEGY_SCAN) !=
 		    (b->arms[0].v.strategy == STRATEGY_SCAN))
-			die("%s: a scan is compared with scans only", v->name);
+			die("%s: a scan is compared with scans only: give it no other variants",
+			    v->name);
 
 		if (need > c->pairs && asked)
 			die("%s: more folios than --pairs=%zu", v->name,

@@ -410,7 +410,7 @@ static void check_cpus(const struct options *o)
 	cpu_set_t set;
 
 	if (o->assumes_cpus && !o->explain)
-		die("--assume-cpus is for --explain");
+		die("--assume-cpus is for --explain: give both");
 	if (o->explain)
 		return;
 	if (sched_getaffinity(0, sizeof(set), &set))
@@ -428,10 +428,10 @@ static void check_cell(const struct cell *c)
 	if (c->victim && c->recover)
 		die("give --victim or --recover, not both");
 	if (c->victim && (uint64_t)c->rate * c->window_ms < 1000)
-		die("--rate=%u: not one copy in a --window=%u", c->rate,
-		    c->window_ms);
+		die("--rate=%u: not one copy in a --window=%u: raise one of them",
+		    c->rate, c->window_ms);
 	if (c->energy && !c->victim)
-		die("--energy is read around the windows of a --victim");
+		die("--energy is read around the windows of a --victim: give one");
 	if (c->energy && !energy_readable(c->energy))
 		die("--energy=%s: give files that can be read, 16 at the most",
 		    c->energy);

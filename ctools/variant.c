@@ -229,7 +229,7 @@ static const char *parse_primitive(struct variant *v, const char *word)
 	v->primitive = primitive_find(word);
 	return v->primitive ?
 		NULL :
-		complain("unknown kernel '%s': --list names them", word);
+		complain("unknown primitive '%s': --list names them", word);
 }
 
 static const char *parse_word(struct variant *v, int nth, char *word)

@@ -78,7 +78,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["serial:bulk:nosuch"], "unknown kernel 'nosuch': --list names them"),
+    (["serial:bulk:nosuch"], "unknown primitive 'nosuch': --list names them"),
     (["sideways:bulk:memcpy"], "unknown strategy 'sideways'"),
     (["serial:half:memcpy"], "unknown rule 'half'"),
     (["serial:bulk"], "a variant is STRATEGY:RULE:PRIMITIVE"),
@@ -113,7 +113,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["serial:bulk:memcpy", "scan:hot:64"], "compared with scans only"),
     (["--victim=integer", "scan:hot:64"], "a scan goes with no --victim"),
     (["--recover=l2", "serial:bulk:memcpy:migrators=2"], "nor with --recover"),
-    (["--victim=integer", "--rate=10", "--window=30"], "not one copy in a --window=30"),
+    (["--victim=integer", "--rate=10", "--window=30"], "a --window=30: raise one of them"),
     (["--energy=/nonexistent", "--victim=integer"], "files that can be read"),
     (["--energy=/proc/uptime"], "windows of a --victim"),
     (["alone:bulk:empty"], "nothing to time without --victim or --recover"),
