@@ -162,7 +162,6 @@ def measuring(results):
     return found
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize("blow, status", [(signal.SIGKILL, -9), (signal.SIGINT, 130),
                                           (signal.SIGTERM, 130)])
 def test_interrupted_run_keeps_what_it_has_and_goes_on(results, blow, status):

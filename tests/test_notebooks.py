@@ -45,16 +45,16 @@ def test_every_notebook_is_run_here_or_with_the_lab():
     assert [*TINY, "07-page-migration", "08-in-kernel", "09-changelog"] == [*QUESTIONS]
 
 
-def measured(name):
+def measured(name, *arguments):
     """What the command would measure, without waiting for a quiet moment."""
     question, run = QUESTIONS[name], paths.run("one")
-    parameters = {**planning.defaults(question), **planning.parse(question, TINY[name])}
+    parameters = {**planning.defaults(question), **planning.parse(question, arguments)}
     passes.measure(run, list(planning.planned(run, [(question, parameters)]).cells), print)
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_runs_through_papermill_from_top_to_bottom(artifact, results, nobody_else, name):
-    measured(name)
+    measured(name, *TINY[name])
     done = artifact("notebook", "--run", "one", name, *TINY[name])
     assert done.returncode == 0 and done.stderr == "", done.stderr
     executed, = results.glob(f"one/notebooks/{name}*.ipynb")
@@ -94,16 +94,22 @@ def test_without_huge_pages_every_figure_says_so(artifact, results):
 
 
 @needs_two_cpus
-def test_without_the_privilege_for_nice_the_notebook_says_so(artifact, results):
+def test_without_the_privilege_for_nice_the_notebook_says_so(artifact, results, monkeypatch):
+    """In a relative results folder, which is one folder for everybody."""
+    monkeypatch.setenv("RESULTS", "here")
+
     def may_not_be_nice():
         import ctypes
         import resource
 
         ctypes.CDLL(None).prctl(24, 23)     # PR_CAPBSET_DROP, CAP_SYS_NICE
         resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
-    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK], preexec_fn=may_not_be_nice)
+    done = artifact("notebook", "--run", "one", QUICK, *TINY[QUICK], "migrators=1",
+                    preexec_fn=may_not_be_nice)
     assert done.returncode == 0, done.stderr
-    kept, = results.glob(f"one/notebooks/{QUICK}*.json")
+    folder = results / "here" / "one"
+    assert list(folder.glob("figures/*.svg")) and not (paths.NOTEBOOKS / "here").exists()
+    kept, = folder.glob(f"notebooks/{QUICK}*.json")
     assert "it needs CAP_SYS_NICE" in kept.read_text() and "2017: bound" not in kept.read_text()
 
 
@@ -158,12 +164,13 @@ def test_papermill_itself_only_warns_but_the_notebook_refuses(results, parameter
 
 
 @needs_two_cpus
-def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results, monkeypatch):
+def test_failing_half_way_is_one_line_and_keeps_the_cells(artifact, results, monkeypatch,
+                                                          nobody_else):
     """In a relative results folder, which is one folder for everybody."""
+    monkeypatch.setattr(paths, "RESULTS", results / "here")
     monkeypatch.setenv("RESULTS", "here")
     folder = results / "here" / "one"
-    assert artifact("notebook", "--run", "one", QUICK, *TINY[QUICK]).returncode == 0
-    assert (folder / "figures").is_dir() and not (paths.NOTEBOOKS / "here").exists()
+    measured(QUICK, *TINY[QUICK])
     for finished in folder.glob("cells/concurrent-3-*.json.gz"):
         finished.write_bytes(b"no longer a cell")
     before = sorted(folder.glob("cells/*"))
