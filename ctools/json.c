@@ -25,11 +25,11 @@ static void json_samples(const char *key, const uint64_t *samples, size_t count)
 	json_values(key, samples, count, 1);
 }
 
-static void json_counts(const struct arm *arm, int *seen)
+static void json_counts(const struct arm *arm)
 {
-	for (int i = 0; i < FACTS; i++)
+	for (int i = 0, seen = 0; i < FACTS; i++)
 		if (arm->fact[i] >= 0)
-			printf("%s\"%s\":%" PRId64, (*seen)++ ? "," : "",
+			printf("%s\"%s\":%" PRId64, seen++ ? "," : "",
 			       fact_names[i], arm->fact[i]);
 }
 
@@ -48,10 +48,8 @@ static void json_arm(const struct bench *b, const struct arm *arm)
 	json_samples("caller_cpu_ns", arm->caller_cpu_ns, rounds);
 	if (v->strategy == STRATEGY_PARALLEL)
 		json_samples("worker_cpu_ns", arm->worker_cpu_ns, rounds);
-	/* Beside the samples, for those who know no "counts"; then as such. */
-	json_counts(arm, &(int){ 1 });
 	printf(",\"counts\":{");
-	json_counts(arm, &(int){ 0 });
+	json_counts(arm);
 	printf("},\"channels\":{");
 	for (int i = 0, seen = 0; i < CHANNELS; i++)
 		if (arm->channel[i].count)

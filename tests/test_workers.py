@@ -122,7 +122,7 @@ def test_phases_come_in_their_order(pagecopy):
             assert arm["channels"] == {}
             continue
         phases = arm["channels"]
-        began = 20 - arm["taken_back"]
+        began = 20 - arm["counts"]["taken_back"]
         assert (began == 20) or "reclaims" in name
         for phase in ("allocated", "queued", "last end", "joined"):
             assert len(phases[phase]) == 20
@@ -141,7 +141,7 @@ def test_phases_come_in_their_order(pagecopy):
 def test_half_a_load_beside_a_whole_one_is_never_taken_for_idle(pagecopy):
     variant = "parallel:bulk:memcpy:threads=2:pick=idle"
     arm = arms(pagecopy, *SMALL, "--load=150", "--pause=200", "--rounds=40", variant)[variant]
-    assert arm["found_idle"] == 0
+    assert arm["counts"]["found_idle"] == 0
 
 
 @two_cpus
@@ -237,7 +237,7 @@ def test_a_spinning_team_hurts_every_victim_but_the_serial_copy_does_not(pagecop
     got = [sum(arm["channels"]["victim cpu"]) for arm in (alone, serial, spinning)]
     assert got[2] < 0.8 * got[0] and got[1] > 0.8 * got[0]
     # How often it is switched alone depends on who else is there.
-    assert spinning["victim_switches"] >= 6      # once in each window
+    assert spinning["counts"]["victim_switches"] >= 6      # once in each window
 
 
 def test_a_timer_tells_how_late_each_wake_up_came(pagecopy):
@@ -271,7 +271,7 @@ def test_a_loaded_cpu_is_not_taken_for_idle(pagecopy):
     for load, share in ((0, 1.0), (100, 0.0)):
         arm = arms(pagecopy, *SMALL, f"--load={load}", "--pause=200", "--rounds=20",
                    variant)[variant]
-        assert arm["scanned"] == 20 and arm["found_idle"] == share * 20
+        assert arm["counts"]["scanned"] == 20 and arm["counts"]["found_idle"] == share * 20
 
 
 def energy_of(tmp_path, readings, span):
@@ -298,7 +298,7 @@ def energy_of(tmp_path, readings, span):
     # A daemon, as it would wait for ever for a reader that reads too little.
     threading.Thread(target=show, daemon=True).start()
     arm, = json.loads(running.communicate(timeout=600)[0])["arms"]
-    return arm["energy_uj"]
+    return arm["counts"]["energy_uj"]
 
 
 def test_energy_is_read_around_each_window(pagecopy, tmp_path):
