@@ -22,6 +22,11 @@ ifneq ($(findstring :,$(ROOT)),)
 $(error a colon in the path of this folder would split PYTHONPATH, so nothing is done: \
 	give it a name without one)
 endif
+ifeq ($(shell command -v iconv >/dev/null || exit 0; \
+	printf %s $(call quoted,$(ROOT)) | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || echo no),no)
+$(error the path of this folder is not UTF-8, in which a notebook is written, so nothing is \
+	done: give it a name that is)
+endif
 
 # The Python that makes the environment. To use an environment of your own
 # (conda: environment.yml) instead, say PY=python.

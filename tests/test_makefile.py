@@ -89,6 +89,7 @@ def test_a_search_path_for_folders_leads_nowhere_else(tmp_path):
     ("a\nb", "a b", [], "line breaks"),
     ("a\n", "a", [], "line breaks"),
     ("a:b", "b", [], "colon"),
+    ("a\udcfcb", "b", [], "UTF-8"),
     ("a", "b", ["-f", "../more.mk", "-f", "Makefile"], "no other file"),
     ("a", "b", ["-f", "-"], "no other file"),
 ])
