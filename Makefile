@@ -8,12 +8,13 @@ hash := \#
 # The folder of this file, whatever its name: make's own functions split it at
 # spaces. Nor has any recipe it in its text, where the shell would split it at
 # more: they take "$$ROOT". Some makes begin their list with a space; a list of
-# several files has no place where one ends for sure.
-export ROOT := $(shell file=$(call quoted,$(MAKEFILE_LIST)); \
+# several files has no place where one ends for sure. No make -e, and no word on
+# the command line, leads distclean to another folder.
+override export ROOT := $(shell file=$(call quoted,$(MAKEFILE_LIST)); \
 	test -f "$$file" || file=$${file$(hash) }; \
 	test -f "$$file" && CDPATH= cd -P -- "$$(dirname -- "$$file")" && \
 	test -f ctools/Makefile && test "$$(pwd | wc -l)" -eq 1 && pwd)
-export VENV := $(ROOT)/.venv
+override export VENV := $(ROOT)/.venv
 ifeq ($(ROOT),)
 $(error cannot tell the folder of this Makefile, so nothing is done: give make no other \
 	file beside it, and the folder a name without line breaks)

@@ -84,6 +84,17 @@ def test_a_search_path_for_folders_leads_nowhere_else(tmp_path):
     assert not (clone / "results").exists() and (other / "results").exists()
 
 
+@pytest.mark.parametrize("overriding", [["-e"], ["ROOT={0}", "VENV={0}/.venv"]])
+def test_another_folder_that_is_named_root_is_not_taken(tmp_path, overriding):
+    clone, other = copied_to(tmp_path / "clone"), copied_to(tmp_path / "other")
+    before = outside(clone, tmp_path)
+    done = run(*(word.format(other) for word in overriding), "distclean", cwd=clone,
+               ROOT=str(other), VENV=str(other / ".venv"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (clone / ".venv").exists() and not (clone / "results").exists()
+    assert outside(clone, tmp_path) == before
+
+
 @pytest.mark.parametrize("target", ["distclean", "env", "help"])
 @pytest.mark.parametrize("name, namesake, arguments, word", [
     ("a\nb", "a b", [], "line breaks"),
