@@ -36,6 +36,7 @@ def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
     from artifact.measuring import passes
+    from artifact.plan import missing
     from artifact.questions import QUESTIONS
 
     run = _own(arguments.run)
@@ -43,7 +44,7 @@ def reproduce(arguments) -> None:
         say(line)
     wanted = planning.planned(run, [(question, planning.of_run(question, run))
                                     for question in QUESTIONS.values() if question.own_cells])
-    if not passes.missing(run, list(wanted.cells)):
+    if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     passes.measure(run, list(wanted.cells), say)
     _draw(run, arguments.run)

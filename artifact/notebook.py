@@ -2,6 +2,7 @@
 """A notebook at work: parameters in, figures, answer and frames out."""
 
 import ast
+import functools
 import os
 import typing
 from collections.abc import Callable
@@ -96,7 +97,7 @@ class Notebook:
             "answer": found.sentence,
             "headlines": {key: [e.value, e.low, e.high] for key, e in found.headlines.items()},
             "parameters": {"run": self.run.name, **self.parameters},
-            "modified": self.changes(),
+            "modified": self.changes,
             "figures": self.drawn,
             "skipped": self.measured.plan.skipped,
             "mixture": measured.mixture(timed),
@@ -116,6 +117,7 @@ class Notebook:
         """Why something is missing, as one text."""
         return _told(self.measured.plan.skipped) or "no cells"
 
+    @functools.cached_property
     def changes(self) -> list[str]:
         """Parameters that are not the run's own, as NAME=VALUE."""
         return [f"{key}={value}" for key, value in
@@ -132,7 +134,7 @@ class Notebook:
             if self.key == self.question.notebook:
                 return Measured(self.run, Plan((), NOT_IN_RUN))
             raise Misuse(f"recorded run {self.run.name}", "it was recorded with other parameters "
-                         f"than {' '.join(self.changes())}",
+                         f"than {' '.join(self.changes)}",
                          "take a run of your own to change a parameter")
         wanted = planning.planned(self.run, [(self.question, self.parameters)])
         passes.measure(self.run, list(wanted.cells), lambda line: print(line, flush=True))
@@ -148,7 +150,7 @@ class Notebook:
     def _footer(self, experiment: str) -> str:
         """What a figure rests on: where it was measured, and how well it repeats."""
         found = self.samples[experiment]
-        changed = "; modified: " + " ".join(self.changes()) if self.changes() else ""
+        changed = "; modified: " + " ".join(self.changes) if self.changes else ""
         if isinstance(found[0], KernelSamples):
             return f"run {self.run.name}: " + "\n".join(map(_origin, found)) + changed
         ratios = [estimate.same_kernel_ratio(s) for s in found]

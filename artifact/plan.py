@@ -125,14 +125,18 @@ def read_whole(run: paths.Run) -> PlanFile:
     """A run's plan, all of whose own cells are measured; else Lacking."""
     found = read(run)
     wanted = joined(entry.plan for entry in found.own.values()).cells
-    missing = [cell for cell in wanted if not run.cell_file(cell.id).exists()]
     if not wanted:
         raise Lacking(f"run {run.name}", "nothing but notebooks with changed parameters was "
                       "measured in it", "run 'make reproduce' first")
-    if missing:
-        raise Lacking(f"run {run.name}", f"not measured to its end ({len(missing)} of "
+    if lacking := missing(run, wanted):
+        raise Lacking(f"run {run.name}", f"not measured to its end ({len(lacking)} of "
                       f"{len(wanted)} cells are missing)", "run 'make reproduce' first")
     return found
+
+
+def missing(run: paths.Run, wanted: Iterable[AnyCell]) -> list[AnyCell]:
+    """The cells that have no finished file yet."""
+    return [cell for cell in wanted if not run.cell_file(cell.id).exists()]
 
 
 def write(run: paths.Run, found: PlanFile) -> None:

@@ -96,9 +96,9 @@ def stored(run: paths.Run, question: Question, parameters: Parameters) -> Entry 
     """What a run has planned for exactly these parameters; None where nothing."""
     found = plan.find(run)
     entry = found.entries.get(key_of(question, run, parameters)) if found else None
-    if entry is None or not run.may_measure:
-        return entry
-    return entry if all(run.cell_file(cell.id).exists() for cell in entry.plan.cells) else None
+    if entry and run.may_measure and plan.missing(run, entry.plan.cells):
+        return None
+    return entry
 
 
 def planned(run: paths.Run, wanted: Iterable[tuple[Question, Parameters]]) -> Plan:
@@ -125,8 +125,7 @@ def planned(run: paths.Run, wanted: Iterable[tuple[Question, Parameters]]) -> Pl
 def _as_stored(run: paths.Run, found: PlanFile, keys: list[str], odd: list[str]) -> Plan:
     """What was planned there, if there is nothing left to measure here."""
     kept = plan.joined(found.entries[key].plan for key in keys if key in found.entries)
-    if all(key in found.entries for key in keys) and all(
-            run.cell_file(cell.id).exists() for cell in kept.cells):
+    if all(key in found.entries for key in keys) and not plan.missing(run, kept.cells):
         return kept
     raise Lacking(f"run {run.name}", "it was planned on another machine or by another user "
                   f"({'; '.join(odd)})", "go on there, or give RUN another name")

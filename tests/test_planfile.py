@@ -175,7 +175,7 @@ def test_a_default_that_changes_later_leaves_the_run_as_it_is(results, monkeypat
     assert planning.of_run(later, run) == {**old, "colour": "blue"}
     monkeypatch.setitem(QUESTIONS, SWEEP.notebook, later)
     notebook = Notebook("04", {"run": "copy", **planning.defaults(later)})
-    assert notebook.parameters["rounds"] == old["rounds"] and notebook.changes() == []
+    assert notebook.parameters["rounds"] == old["rounds"] and notebook.changes == []
     assert notebook.samples["concurrent"]
 
 

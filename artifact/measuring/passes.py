@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyperf
 
-from artifact import ctools, estimate, machine, paths, samples
+from artifact import ctools, estimate, machine, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.measuring import lab
 from artifact.measuring.gate import QuietGate
@@ -28,11 +28,6 @@ from artifact.measuring.progress import Progress
 from artifact.problem import Damaged, Lacking, Misuse, Problem, WrongCopy, one_line
 
 Say = Callable[[str], None]
-
-
-def missing(run: paths.Run, cells: list[AnyCell]) -> list[AnyCell]:
-    """The cells that have no finished file yet."""
-    return [cell for cell in cells if not run.cell_file(cell.id).exists()]
 
 
 def processes_done(run: paths.Run, cell: AnyCell) -> int:
@@ -55,7 +50,7 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say) -> None:
     """
     # Notebooks ask for the same cell; it is measured once.
     cells = list({cell.id: cell for cell in cells}.values())
-    todo = missing(run, cells)
+    todo = plan.missing(run, cells)
     if run.may_measure and run.cells.exists():
         _write_machine_record(run)
     if not todo:
@@ -67,7 +62,7 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say) -> None:
         ctools.build()
         _write_machine_record(run)
         # Another run may have finished some while we waited for nothing.
-        todo = missing(run, cells)
+        todo = plan.missing(run, cells)
         if not todo:
             return
         timed = [cell for cell in todo if isinstance(cell, Cell)]
