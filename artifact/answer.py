@@ -5,7 +5,7 @@ import dataclasses
 
 from artifact import estimate
 from artifact.estimate import Estimate
-from artifact.samples import AnySamples, KernelSamples, Samples
+from artifact.samples import KernelSamples
 
 Cells = dict[str, list]     # samples by experiment, in the order of the plan
 
@@ -46,16 +46,6 @@ def with_warnings(sentence: str, cells: Cells) -> str:
     if any(samples.huge_share < 1 for samples in found):
         sentence += " No huge pages were behind some of these buffers: read it as of 4 KiB pages."
     return sentence
-
-
-def timed(cells: list[AnySamples]) -> list[Samples]:
-    """Those that pagecopy measured."""
-    return [samples for samples in cells if isinstance(samples, Samples)]
-
-
-def of_kernels(cells: list[AnySamples]) -> list[KernelSamples]:
-    """Those that a kernel answered."""
-    return [samples for samples in cells if isinstance(samples, KernelSamples)]
 
 
 def where(samples: KernelSamples) -> str:

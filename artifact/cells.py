@@ -95,6 +95,11 @@ class Cell:
         """The copy routine of the baseline: the kernel's copy_page()."""
         return self.of(self.baseline).primitive
 
+    @property
+    def primitives(self) -> list[str]:
+        """The copy routines of its variants, in their order and each once."""
+        return list(dict.fromkeys(self.of(variant).primitive for variant in self.variants))
+
     @functools.cached_property
     def cpus(self) -> tuple[int, ...] | None:
         """The caller's CPU, then the workers'; None where any will do."""

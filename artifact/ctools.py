@@ -64,7 +64,7 @@ def run(arguments: list[str], program: Path = PAGECOPY) -> str:
                       "run 'make -C ctools'") from error
     if done.returncode:
         kind = WrongCopy if done.returncode == WRONG_COPY else Problem
-        raise kind("pagecopy failed", complaint(done.stderr) or f"status {done.returncode}",
+        raise kind(f"{program.name} failed", complaint(done.stderr) or f"status {done.returncode}",
                    f"try: ctools/{program.name} {' '.join(arguments)}")
     return done.stdout
 
@@ -72,7 +72,7 @@ def run(arguments: list[str], program: Path = PAGECOPY) -> str:
 def complaint(stderr: str) -> str:
     """The last line that a program wrote there, without its own name."""
     said = stderr.strip().splitlines()
-    return said[-1].removeprefix("pagecopy: ") if said else ""
+    return said[-1].removeprefix("pagecopy: ").removeprefix("movepages: ") if said else ""
 
 
 @functools.cache

@@ -102,7 +102,7 @@ def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:
     return Teams(
         serial=unique((f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in chosen))),
         threads=threads, primitive=chosen[0] if chosen else own, sizes=sizes,
-        cpus="--cpus=" + ",".join(map(str, host.near[:8])), skipped=skipped)
+        cpus=on_cpus(host.near[:8]), skipped=skipped)
 
 
 def _options(policy: Policy, sizes: Sizes, cpus: int) -> str:
@@ -153,6 +153,11 @@ def powers(factor: int, first: int, last: int) -> list[int]:
             sizes.append(first)
         first *= factor
     return [*sizes, last]
+
+
+def on_cpus(cpus: Iterable[int]) -> str:
+    """pagecopy's option: the caller's CPU, then the workers'."""
+    return "--cpus=" + ",".join(map(str, cpus))
 
 
 def unique(items) -> tuple:

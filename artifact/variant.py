@@ -102,10 +102,6 @@ class Variant:
         return self.strategy == "parallel"
 
     @property
-    def bulk(self) -> bool:
-        return self.rule == "bulk"
-
-    @property
     def work(self) -> tuple[int, int, int]:
         """What must be equal for two variants to copy as much."""
         return self.bytes, self.folios, self.migrators

@@ -11,7 +11,7 @@ import numpy as np
 from artifact import drawing, estimate, labels, teams
 from artifact.cells import Cell
 from artifact.host import Host
-from artifact.ingredients import Skipped, Teams, doubling, that_fit
+from artifact.ingredients import Skipped, Teams, doubling, on_cpus, that_fit
 from artifact.problem import Misuse
 from artifact.samples import Samples
 
@@ -34,7 +34,7 @@ def cells(host: Host, crew: Teams, migrators: Iterable[int], processes: int,
                          f"give at most {4 * cpus}")
     fitting, too_large = that_fit(host, crew.sizes.huge, [count * copies for count in wanted])
     ways = crew.parallel(without={"pick-idle", "spin", "low", "idle", "chunks-low"})
-    options = (*crew.sizes.options, "--cpus=" + ",".join(map(str, host.near)))
+    options = (*crew.sizes.options, on_cpus(host.near))
     # One migrator makes one copy in a sample: more samples make up for it.
     found = [Cell("concurrent", f"{count}-migrators",
                   (*options, f"--rounds={rounds * (copies if count == 1 else 1)}"),

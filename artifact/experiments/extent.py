@@ -52,10 +52,6 @@ def cells(host: Host, sizes: Sizes, swept: list[str], largest_extent: str, proce
     return found, skipped
 
 
-def _swept(samples: Samples) -> list[str]:
-    return list(dict.fromkeys(samples.cell.of(v).primitive for v in samples.cell.variants))
-
-
 def _extents(samples: Samples, primitive: str) -> dict[int, str]:
     """Extent in bytes to the arm whose whole copy is timed."""
     return {samples.cell.of(arm).extent: arm
@@ -71,8 +67,8 @@ def extent_figure(cells: list[Samples]) -> Figure:
     """Throughput and the longest call without a reschedule point, by extent."""
     fig, ((within, beyond), (theirs, stretch)) = drawing.subplots(2, 2, figsize=(12.5, 9))
     for ax, samples in zip((within, beyond), cells):
-        first = min(_extents(samples, _swept(samples)[0]))
-        for i, primitive in enumerate(_swept(samples)):
+        first = min(_extents(samples, samples.cell.primitives[0]))
+        for i, primitive in enumerate(samples.cell.primitives):
             arms = _extents(samples, primitive)
             rows = drawing.as_rows(estimate.speedup(samples, arm, arms[first])
                                    for arm in arms.values())
@@ -132,7 +128,7 @@ def _published_extents(ax: Axes) -> None:
 
 
 def _extent_axis(ax: Axes, cells: list[Samples]) -> None:
-    sizes = sorted({e for s in cells for p in _swept(s) for e in _extents(s, p)})
+    sizes = sorted({e for s in cells for p in s.cell.primitives for e in _extents(s, p)})
     ax.set_xscale("log", base=2)
     ax.set_xticks(sizes, [format_size(size) for size in sizes], rotation=45)
     drawing.major_only(ax.xaxis)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from artifact import drawing, estimate, labels, published
 from artifact.cells import Cell
 from artifact.host import Host
-from artifact.ingredients import Sizes, folios_of, rounds_of_batches, unique
+from artifact.ingredients import Sizes, folios_of, on_cpus, rounds_of_batches, unique
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
@@ -25,8 +25,7 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], folios: Iterable[int], pr
     spread = host.placements["spread"]
     arms = _crossed(unique((host.copy_page, *chosen)), min(8, len(host.cpus)))
     return [Cell("factorial", f"{count}-folio",
-                 (*sizes.options, "--cpus=" + ",".join(map(str, spread)),
-                  rounds_of_batches(rounds, count)),
+                 (*sizes.options, on_cpus(spread), rounds_of_batches(rounds, count)),
                  tuple(folios_of(arm, count) for arm in arms), processes,
                  resolution=0.02 if count == 1 else 0.04, quiet=True) for count in unique(folios)]
 
@@ -71,7 +70,7 @@ def factorial_figure(cells: list[Samples]) -> Figure:
     fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(6 + 5.5 * len(cells), 6),
                                    width_ratios=[3] * len(cells) + [2])
     for ax, samples in zip(panels, cells):
-        primitives = _factorial_primitives(samples)
+        primitives = samples.cell.primitives
         for i, (key, label) in enumerate(FACTORS.items()):
             arms = [_factor_arm(samples, p, key) for p in primitives]
             rows = drawing.as_rows(estimate.speedup(
@@ -98,10 +97,6 @@ def factorial_figure(cells: list[Samples]) -> Figure:
     fig.suptitle(f"Batching and threading told apart, {threads} threads. At the right: the share of "
                  "the gain of a\nspinning team with bulk calls that one serial bulk call has alone")
     return fig
-
-
-def _factorial_primitives(samples: Samples) -> list[str]:
-    return list(dict.fromkeys(samples.cell.of(v).primitive for v in samples.cell.variants))
 
 
 def _share_text(samples: Samples, primitive: str) -> str:

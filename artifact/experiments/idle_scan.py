@@ -19,6 +19,7 @@ from artifact.samples import Samples
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+
 def cells(host: Host, crew: Teams, scanned_cpus: Iterable[int], processes: int,
           rounds: int) -> list[Cell]:
     """One cell. The CPUs need not be there: the state of one is a cache line."""

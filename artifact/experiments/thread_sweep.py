@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from artifact import drawing, estimate, labels, published, teams
 from artifact.cells import Cell
 from artifact.host import Host
-from artifact.ingredients import Sizes, Skipped, folios_of, rounds_of_batches, unique
+from artifact.ingredients import Sizes, Skipped, folios_of, on_cpus, rounds_of_batches, unique
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
@@ -31,7 +31,7 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], threads: Iterable[int],
     arms = _arms(host, chosen, counts)
     found = [Cell(
         "threads", f"{name}-{count}-folio",
-        (*sizes.options, "--cpus=" + ",".join(map(str, order)), rounds_of_batches(rounds, count)),
+        (*sizes.options, on_cpus(order), rounds_of_batches(rounds, count)),
         tuple(folios_of(arm, count) for arm in arms),
         # A batch leaves time for few rounds: more processes make up for it.
         processes if count == 1 else 2 * processes,

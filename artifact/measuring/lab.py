@@ -155,7 +155,7 @@ def _moves(lines: list[str]) -> Arms:
 
 def _ask_host(processes: int) -> list[Answer]:
     """The same of the kernel that runs here, on its own nodes."""
-    program = ctools.build(paths.CTOOLS / "movepages")
+    program = ctools.build(ctools.MOVEPAGES)
     return [{"moves": _moves(ctools.run(["--json"], program).splitlines())}
             for _ in range(processes)]
 

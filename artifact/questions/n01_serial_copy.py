@@ -7,7 +7,7 @@ from artifact import estimate, labels
 from artifact.answer import Answer, nanoseconds, times, verb, with_warnings
 from artifact.experiments import extent, map_cost, serial_ladder
 from artifact.host import Host
-from artifact.ingredients import Sizes, available, not_empty, positive
+from artifact.ingredients import Sizes, available, not_empty, positive, unique
 from artifact.measured import Measured
 from artifact.plan import Plan
 from artifact.questions.question import Question
@@ -41,8 +41,7 @@ def plan(host: Host, p: Parameters) -> Plan:
                                       p.rounds)
     sweep = map_cost.cells(host, sizes, p.delays_ns, p.processes, p.rounds)
     extents, too_large = extent.cells(host, sizes, swept, p.largest_extent, p.processes, p.rounds)
-    return Plan((*ladder, *sweep, *extents),
-                tuple(dict.fromkeys((*lacking, *far, *too_large, *lacking_too))))
+    return Plan((*ladder, *sweep, *extents), unique((*lacking, *far, *too_large, *lacking_too)))
 
 
 def answer(measured: Measured, p: Parameters) -> Answer:
