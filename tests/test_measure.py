@@ -18,7 +18,7 @@ from pathlib import Path
 import pyperf
 import pytest
 
-from artifact import estimate, machine, paths, planning, questions
+from artifact import ctools, estimate, machine, paths, planning, questions
 from artifact.measured import mixture
 from artifact.measuring import gate, passes, progress
 from artifact.problem import Problem, Unwritable
@@ -82,6 +82,20 @@ def test_nothing_says_whose_machine_it_was(results):
                    sys.executable):
         assert len(secret) < 4 or secret not in text
     assert "hostname" not in text and f"/{getpass.getuser()}/" not in text
+
+
+def test_each_process_is_a_fresh_pagecopy_and_no_fresh_python(results, monkeypatch):
+    run, cell = paths.run("one"), tiny_cell(processes=3)
+    ctools.build()
+    started = []
+    real = subprocess.Popen.__init__
+    monkeypatch.setattr(subprocess.Popen, "__init__", lambda self, command, **more: (
+        started.append(Path(command[0]).name), real(self, command, **more))[1])
+    with passes.alone(run):
+        for index in range(3):
+            passes._run_process(run, cell, index, True, 0)
+    assert started.count("pagecopy") == 3
+    assert not [name for name in started if name.startswith("python")]
 
 
 def test_only_what_is_missing_is_measured(results, monkeypatch):

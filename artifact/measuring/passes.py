@@ -12,8 +12,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,10 +20,10 @@ import pyperf
 
 from artifact import ctools, estimate, machine, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.measuring import lab
+from artifact.measuring import lab, process
 from artifact.measuring.gate import QuietGate
 from artifact.measuring.progress import Progress
-from artifact.problem import Damaged, Lacking, Misuse, Problem, WrongCopy, one_line
+from artifact.problem import Damaged, Lacking, Misuse, one_line
 
 Say = Callable[[str], None]
 
@@ -163,46 +161,12 @@ def _note_not_quiet(output: Path) -> None:
 
 
 def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int) -> Path:
-    """One fresh process, in a fresh pyperf worker; returns the file, not yet a
-    finished one."""
+    """One fresh process; returns its file, not yet a finished one."""
     output = _process_file(run, cell, index).with_suffix(".tmp")
-    with paths.writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-    job = {
-        "command": cell.command(seed=1 + index),
-        "arms": list(cell.arms),
-        "channels": cell.quiet,
-        "wakeup": cell.cpus[:2] if cell.experiment == "dispatch" and cell.cpus else None,
-        "output": str(output),
-        "metadata": {"cell": cell.id, "commit": machine.commit(),
-                     "pagecopy": ctools.fingerprint(), "quiet": "yes" if quiet else "no",
-                     "repeats": repeats, **_of_victim(cell)},
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "artifact.measuring.worker", "--worker", "-l1", "-w0",
-         f"-n{cell.rounds}"],
-        input=json.dumps(job), capture_output=True, text=True, cwd=paths.ROOT)
-    if done.returncode:
-        output.unlink(missing_ok=True)
-        raise _failed(cell, done)
+    process.measure(cell, 1 + index, output, {
+        "cell": cell.id, "commit": machine.commit(), "pagecopy": ctools.fingerprint(),
+        "quiet": "yes" if quiet else "no", "repeats": repeats})
     return output
-
-
-def _of_victim(cell: Cell) -> dict:
-    """What a victim does, and a timer's period: for figures, which run nothing."""
-    name = cell.option("victim")
-    if name is None:
-        return {}
-    listed = ctools.listed()
-    return {"victim": listed["victims"][name]["description"], "timer_ns": listed["timer_ns"]}
-
-
-def _failed(cell: Cell, done: subprocess.CompletedProcess) -> Problem:
-    own = [line for line in done.stderr.splitlines() if line.startswith("pagecopy: ")]
-    kind = WrongCopy if own and done.returncode == ctools.WRONG_COPY else Problem
-    why = ctools.complaint(own[-1] if own else done.stderr) or \
-        f"the worker ended with status {done.returncode}"
-    return kind(f"cell {cell.id}", one_line(why), "finished cells are kept: run again to go on")
 
 
 def _finish(run: paths.Run, cell: Cell) -> None:
