@@ -369,16 +369,67 @@ def test_recorded_data_is_never_measured_into(results, monkeypatch, tmp_path):
         paths.run("recorded/older")
 
 
-def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch, fake_time):
-    took = iter([100.0] * 5 + [200.0, 200.0, 104.0] + [200.0] * 100)
+def a_gate(monkeypatch, probes, said=None):
+    """A gate whose probes take so long, in turn; what is left of them can be asked for."""
+    took = iter([100.0] * 5 + list(probes))
     monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
-    waiting = gate.QuietGate()
+    return gate.QuietGate([].append if said is None else said.append), took
+
+
+def test_gate_waits_for_a_shared_core_but_not_for_ever(monkeypatch, fake_time):
+    waiting, took = a_gate(monkeypatch, [200.0, 200.0, 104.0] + [200.0] * 100)
     waiting.patience = 60
     assert waiting.wait(tiny_cell()) is True
     assert next(took) == 200.0      # both shared moments were waited out
     waiting.patience = 0.25
     assert waiting.wait(tiny_cell()) is False
     assert len(list(took)) == 100 - 1 - 4   # looked at 0, 0.1, 0.2 and 0.3 s
+
+
+def test_the_whole_wait_is_paid_for(monkeypatch, fake_time):
+    waiting, _ = a_gate(monkeypatch, [200.0] * 4 + [100.0])
+    waiting.patience = 60
+    assert waiting.wait(tiny_cell()) is True
+    assert waiting.patience == pytest.approx(60 - 0.4)
+
+
+def test_one_lucky_probe_makes_no_neighbour_of_everything_after(monkeypatch, fake_time):
+    waiting, _ = a_gate(monkeypatch, [60.0] + [100.0] * 500)
+    found = []
+    for _ in range(500):
+        waiting.earn()
+        found.append(waiting.wait(tiny_cell()))
+    assert all(found[1:])
+
+
+def test_a_slower_clock_is_no_neighbour_for_long(monkeypatch, fake_time):
+    waiting, _ = a_gate(monkeypatch, [140.0] * 10_000)
+    found = []
+    for _ in range(200):
+        waiting.earn()
+        found.append(waiting.wait(tiny_cell()))
+    assert all(found[gate.PROBES:])
+
+
+def test_where_hardly_anything_is_quiet_nobody_waits_and_it_is_said_once(monkeypatch, fake_time):
+    said = []
+    waiting, _ = a_gate(monkeypatch, itertools.repeat(100.0, 10_000), said)
+    busy = [1.0]
+    monkeypatch.setattr(machine, "busiest_cpu", lambda seconds: busy[0])
+    cell, before = tiny_cell(quiet=True), None
+    for nth in range(300):
+        waiting.earn()
+        assert waiting.wait(cell) is False
+        if nth == gate.LOOKS:
+            before = time.monotonic()
+    assert time.monotonic() == before       # from there on nobody waited
+    assert len(said) == 1 and f"{gate.LOOKS} of the last {gate.LOOKS}" in said[0]
+    busy[0] = 0.0
+    for _ in range(gate.LOOKS):
+        assert waiting.wait(cell) is True
+    busy[0], started = 1.0, time.monotonic()
+    assert waiting.wait(cell) is False      # a single disturbance is waited for again
+    assert time.monotonic() > started and len(said) == 1
 
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "lab", "x" * 65])

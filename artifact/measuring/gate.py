@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The gate that a process waits at until the machine is fit to measure on."""
 
+import collections
 import json
 import statistics
 import time
+from collections.abc import Callable
+
+import numpy as np
 
 from artifact import ctools, machine
 from artifact.cells import Cell
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.2     # looked at before each process of such a cell
-SHARED = 1.3            # times the least time: somebody else is on this core
+SHARED = 1.3            # times the reference: somebody else is on this core
+# The reference: what the quicker tenth of the last probes took. The least would
+# do for one machine and not for all: a single lucky probe, or a clock that has
+# slowed down since, would have every later process called disturbed.
+QUICKER, PROBES = 0.1, 50
+HARDLY, LOOKS = 0.25, 20    # a lesser share of the last looks was quiet: not worth a wait
 PATIENCE_SECONDS = 0.2  # for quiet, earned with each process; after that it is only noted
 MOST_PATIENCE_SECONDS = 30.0    # so that a quiet beginning does not pay for all of a noisy end
 
@@ -23,23 +32,32 @@ class QuietGate:
     process has the other thread of the core; and for parallel cells, how
     busy the CPUs are. The first is looked at after a process too: whoever has
     come in between may have doubled all of its times, and not all alike.
+
+    say: is told, once, where waiting is given up.
     """
 
     PROBE = ["--json", "--processes=1", "--rounds=20", "--huge=4K", "--pairs=4", "--backing=base",
              "--source=warm", "--destination=warm", "serial:bulk:byte"]
 
-    def __init__(self):
+    def __init__(self, say: Callable[[str], None]):
+        self.say = say
         self.patience = 0.0     # seconds
-        self.least = min(self._probe() for _ in range(5))
+        self.took = collections.deque((self._probe() for _ in range(5)), PROBES)
+        self.looks: collections.deque[bool] = collections.deque(maxlen=LOOKS)
+        self.told = False
 
     def wait(self, cell: Cell) -> bool:
         """Whether it is quiet now, or still not when patience has run out."""
+        quiet = self.is_alone() and self._is_idle(cell)
+        self.looks.append(quiet)
+        if quiet or self._is_in_vain():
+            return quiet
         started = time.monotonic()
-        while not (quiet := self._is_quiet(cell)):
-            if time.monotonic() - started > self.patience:
-                break
+        while not quiet and time.monotonic() - started < self.patience:
             time.sleep(0.1)
-        self.patience -= max(0.0, time.monotonic() - started - 0.5)
+            # Not remembered: one long wait would soon be all that there was.
+            quiet = not self._is_shared(self._probe()) and self._is_idle(cell)
+        self.patience -= time.monotonic() - started
         return quiet
 
     def earn(self) -> None:
@@ -53,15 +71,28 @@ class QuietGate:
         self.patience -= seconds
         return True
 
-    def _is_quiet(self, cell: Cell) -> bool:
-        return self.is_alone() and \
-            (not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY)
-
     def is_alone(self) -> bool:
         """Whether nobody else has the other thread of this core just now."""
         took = self._probe()
-        self.least = min(self.least, took)
-        return took < SHARED * self.least
+        self.took.append(took)
+        return not self._is_shared(took)
+
+    def _is_shared(self, took: float) -> bool:
+        return took >= SHARED * float(np.quantile(self.took, QUICKER))
+
+    def _is_idle(self, cell: Cell) -> bool:
+        return not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY
+
+    def _is_in_vain(self) -> bool:
+        """Whether hardly any of the last looks found the machine quiet."""
+        quiet = sum(self.looks)
+        if len(self.looks) < LOOKS or quiet >= HARDLY * LOOKS:
+            return False
+        if not self.told:
+            self.say(f"{LOOKS - quiet} of the last {LOOKS} processes found the machine not quiet: "
+                     "from here on none waits while that is so, and each says what it found")
+            self.told = True
+        return True
 
     def _probe(self) -> float:
         arm, = json.loads(ctools.run(self.PROBE))["arms"]

@@ -98,7 +98,7 @@ def _measure_in_passes(run: paths.Run, cells: list[Cell],
     """Returns the cells that failed their A/A check for the first time."""
     progress = Progress(cells, {cell.id: cell.processes - processes_done(run, cell)
                                 for cell in cells}, say)
-    quiet_gate = QuietGate()
+    quiet_gate = QuietGate(say)
     passes = max(cell.processes for cell in cells)
     for nth in range(passes):
         for place, cell in enumerate(cells):
