@@ -101,6 +101,16 @@ def test_a_wake_up_that_is_periods_late_stands_for_those_it_missed():
     assert len(found) == 5 * 16
 
 
+def test_a_timer_that_never_woke_up_is_told_in_its_row():
+    woken = {"wakeup": [np.array([1e-5, 2e-5])] * 16}
+    samples = made({ALONE: 1e-6, SERIAL: 1e-6, TEAM: 1e-6},
+                   channels={ALONE: woken, SERIAL: woken})
+    samples = dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label="timer"))
+    assert len(victim.wakeups(samples, TEAM)) == 0
+    fig = victim.timer_figure([samples])
+    assert [text.get_text() for text in fig.axes[0].texts] == ["never woke up in a window"]
+
+
 WINDOWS = ("--victim=integer", "--window=20", "--rate=500")
 
 

@@ -95,10 +95,11 @@ def switches_per_second(samples: Samples, arm: str) -> float:
 
 
 def wakeups(samples: Samples, arm: str) -> np.ndarray:
-    """Seconds that a timer victim's wake-ups came late, pooled. One that is
-    periods late stands for those it missed as well, each a period less."""
+    """Seconds that a timer victim's wake-ups came late, pooled: none where it never
+    woke up in a window. One that is periods late stands for those it missed as
+    well, each a period less."""
     period = samples.facts[0].get("timer_ns", older.TIMER_NS) / 1e9
-    late = np.concatenate(samples.channels[arm]["wakeup"])
+    late = np.concatenate([*samples.channels[arm].get("wakeup", []), np.array([])])
     all_of_them = [late]
     while len(late := late[late > period] - period):
         all_of_them.append(late)
@@ -138,10 +139,15 @@ def timer_figure(cells: list[Samples]) -> Figure:
         return drawing.nothing("the timer victim was not asked for")
     rows = {ALONE: "alone", **labels.arms_of_windows(samples)}
     fig, (ax,) = drawing.rows_of_panels(1, list(rows.values()), width=7)
+    count = 0
     for y, arm in enumerate(rows):
-        late = wakeups(samples, arm)
-        drawing.quantiles(ax, late * 1e6, y, {0.5: "o", 0.99: "^", 0.999: "*"})
-    few = f", of {len(late)}: hardly more than the worst" if len(late) < 10_000 else ""
+        if len(late := wakeups(samples, arm)):
+            count = len(late)
+            drawing.quantiles(ax, late * 1e6, y, {0.5: "o", 0.99: "^", 0.999: "*"})
+        else:
+            ax.annotate("never woke up in a window", (0.5, y), ha="center", va="bottom",
+                        xycoords=ax.get_yaxis_transform(), fontsize="small")
+    few = f", of {count}: hardly more than the worst" if count < 10_000 else ""
     for label, marker in (("p50", "o"), ("p99", "^"), (f"p99.9{few}", "*")):
         ax.plot([], [], marker, color="0.3", label=label)
     drawing.log_axis(ax, "x", "us late")
