@@ -50,37 +50,46 @@ def interval(values: np.ndarray, level: float = LEVEL) -> Estimate:
     row. What drifts more slowly than the run lasts, no run can know of.
     """
     values = np.asarray(values, float)
-    halves = [_correlated_half_width(values, level)]
-    if len(values) >= 2 * BATCHES:
-        batches = [batch.mean() for batch in np.array_split(values, BATCHES)]
-        halves.append(_half_width(np.var(batches, ddof=1), BATCHES, level))
-    mean, half = float(values.mean()), max(halves)
+    mean, half = float(values.mean()), float(half_width(values, level))
     return Estimate(mean, mean - half, mean + half)
 
 
-def _correlated_half_width(values: np.ndarray, level: float) -> float:
+def half_width(values: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """Half the width of interval(), of each line of an array (.., processes)."""
+    values = np.asarray(values, float)
+    half = _correlated_half_width(values, level)
+    if values.shape[-1] < 2 * BATCHES:
+        return half
+    batches = np.stack([batch.mean(axis=-1) for batch in np.array_split(values, BATCHES, axis=-1)])
+    return np.maximum(half, _half_width(np.var(batches, axis=0, ddof=1), BATCHES, level))
+
+
+def _correlated_half_width(values: np.ndarray, level: float) -> np.ndarray:
     """For values that each remember the one before (an AR(1) process)."""
-    n = len(values)
-    deviations = values - values.mean()
-    total = float(deviations @ deviations)
-    if n < 2 or total == 0:
-        return math.inf if n < 2 else 0.0
-    neighbours = float(deviations[1:] @ deviations[:-1]) / total
-    neighbours += (1 + 3 * neighbours) / n      # Kendall 1954: it is biased down
-    neighbours = min(max(neighbours, 0.0), MOST_CORRELATED)
+    n = values.shape[-1]
+    if n < 2:
+        return np.full(values.shape[:-1], math.inf)
+    deviations = values - values.mean(axis=-1, keepdims=True)
+    total = (deviations ** 2).sum(axis=-1)
+    neighbours = (deviations[..., 1:] * deviations[..., :-1]).sum(axis=-1)
+    neighbours = np.divide(neighbours, total, out=np.zeros_like(total), where=total > 0)
+    neighbours = neighbours + (1 + 3 * neighbours) / n      # Kendall 1954: it is biased down
+    neighbours = np.clip(neighbours, 0.0, MOST_CORRELATED)
     inflation = (1 + neighbours) / (1 - neighbours)
-    variance = total / (n - min(inflation, n / 2))
-    return _half_width(variance, max(n / inflation, 2.0), level, least_df=n / 2 - 1)
+    variance = total / (n - np.minimum(inflation, n / 2))
+    return _half_width(variance, np.maximum(n / inflation, 2.0), level, least_df=n / 2 - 1)
 
 
-def _half_width(variance: float, n: float, level: float, least_df: float = 1.0) -> float:
+def _half_width(variance: np.ndarray, n: np.ndarray | float, level: float,
+                least_df: float = 1.0) -> np.ndarray:
     """n values of that variance: where another such mean should fall.
 
     least_df: with few values the correlation itself is a guess, and to take
     the degrees of freedom from it too makes one interval in ten absurd and
     none more right: in simulation it covers no more often.
     """
-    return float(stats.t.ppf((1 + level) / 2, max(n - 1, least_df)) * math.sqrt(2 * variance / n))
+    df = np.maximum(np.asarray(n) - 1, least_df)
+    return stats.t.ppf((1 + level) / 2, df) * np.sqrt(2 * variance / n)
 
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
