@@ -101,6 +101,12 @@ aa: env				## the same kernel against itself, REPEATS times: does the interval c
 agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
 	@$(ARTIFACT) agree $(RUNS)
 
+sharpness: env			## is each verdict of a run as sharp as in another one? RUNS="a recorded/b"
+	@$(ARTIFACT) sharpness $(RUNS)
+
+allocation: env			## how a run's time is best divided between processes and rounds (RUN=name)
+	@$(ARTIFACT) allocation --run "$(RUN)"
+
 lint: env			## what a machine can check: names, imports, types, the format of the C
 	@cd "$$ROOT" && "$$PY" -m ruff check -q artifact tests && "$$PY" -m mypy --no-error-summary && \
 	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
@@ -140,4 +146,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree lint test clean distclean env
+.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation lint test clean distclean env

@@ -2,6 +2,7 @@
 """The command line behind the Makefile: python -m artifact COMMAND."""
 
 import argparse
+import math
 import signal
 import sys
 import typing
@@ -246,6 +247,26 @@ def agree(arguments) -> int:
     return 0 if all_agree else 1
 
 
+def sharpness(arguments) -> int:
+    """Is each verdict of a run as sharp as in another one, say a recorded one?"""
+    from artifact.verdicts import compare as compared
+    from artifact.verdicts import pack as packed
+
+    lines, as_sharp = compared.sharpness(*(packed.opened(name) for name in arguments.runs))
+    say("\n".join(lines))
+    return 0 if as_sharp else 1
+
+
+def allocation(arguments) -> None:
+    """How a run's time is best divided between processes and rounds."""
+    from artifact import allocation as allocated
+    from artifact import measured
+    from artifact.verdicts import pack as packed
+
+    timed = measured.of(packed.opened(arguments.run)).timed
+    say("\n".join(allocated.table([allocated.of(each, arguments.start) for each in timed])))
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -323,7 +344,22 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rounds", type=_count, default=384)
     add(agree).add_argument("runs", nargs=2)
     add(compare).add_argument("runs", nargs="+")
+    add(sharpness).add_argument("runs", nargs=2)
+    command = add(allocation)
+    command.add_argument("--run", default=paths.DEFAULT_RUN)
+    command.add_argument("--start", type=_seconds, default=0.4, metavar="SECONDS",
+                         help="that a process takes to start, where the run does not tell (0.4)")
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
+    return value
 
 
 def _count(text: str) -> int:

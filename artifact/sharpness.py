@@ -80,12 +80,17 @@ def processes_for(logs: np.ndarray, wanted: float, most: int) -> np.ndarray:
     return np.maximum(by_spread, max(done, min(most, max(FEWEST, math.ceil(LEAST * most)))))
 
 
-def _log_ratios(samples: Samples) -> np.ndarray:
-    """(ratios, processes): of each timed copy over the baseline; of the twin
-    where there is no other."""
+def ratios(samples: Samples) -> list[str]:
+    """The arms whose ratios to the baseline count: all whose copies are timed; the
+    twin where there is no other."""
     first = samples.cell.baseline
-    arms = [arm for arm in samples.cell.where(observe="copy") if arm != first]
-    return np.array([estimate.log_speedups(samples, arm, first) for arm in arms or [first + TWIN]])
+    return [arm for arm in samples.cell.where(observe="copy") if arm != first] or [first + TWIN]
+
+
+def _log_ratios(samples: Samples) -> np.ndarray:
+    """(ratios, processes)"""
+    return np.array([estimate.log_speedups(samples, arm, samples.cell.baseline)
+                     for arm in ratios(samples)])
 
 
 def _twin(samples: Samples) -> np.ndarray:

@@ -95,9 +95,12 @@ def level(measured: Measured) -> float:
     return 1 - (1 - estimate.LEVEL) / max(tested, 1)
 
 
-def verdicts(measured: Measured) -> list[Verdict]:
-    """One for each claim, in their order. Raises Damaged where a cell is."""
-    evidence = Evidence(measured, level(measured))
+def verdicts(measured: Measured, at: float | None = None) -> list[Verdict]:
+    """One for each claim, in their order. Raises Damaged where a cell is.
+
+    at: the level of the intervals, the same for runs side by side; level() if None.
+    """
+    evidence = Evidence(measured, at or level(measured))
     return [_verdict(claim, evidence) for claim in published_claims()]
 
 

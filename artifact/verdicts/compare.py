@@ -35,6 +35,26 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
     return _lines(found), target
 
 
+def sharpness(run: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
+    """A line for each tested claim with the half-widths of both runs' intervals,
+    of one level; and whether none of the first run's is wider.
+
+    Wider is also what the first run has not. Counts are exact and say nothing.
+    """
+    both = [measured.of(each) for each in (run, other)]
+    level = max(map(claims.level, both))
+    lines, as_sharp = [f"{'claim':6} {run.name[:24]:>24} {other.name[:24]:>24}"], True
+    for found in zip(*(claims.verdicts(each, level) for each in both), strict=True):
+        mine, theirs = (math.inf if v.measured is None else (v.measured.high - v.measured.low) / 2
+                        for v in found)
+        if theirs in (0, math.inf):
+            continue
+        as_sharp &= mine <= theirs
+        lines.append(f"{found[0].claim.id:6} {mine:>24.4f} {theirs:>24.4f}  "
+                     + ("WIDER" if mine > theirs else "as sharp"))
+    return lines, as_sharp
+
+
 def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
     """Verdicts and headlines of a run. A foreign one may hold anything, so
     whatever cannot be made sense of is a Problem of that run."""
