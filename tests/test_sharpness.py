@@ -236,6 +236,12 @@ def test_what_cannot_be_reached_is_more_than_the_most():
     assert sharpness.needed(found, 1.0) == sharpness.BEYOND_REACH and not sharpness.is_sharp(found, 1.0)
 
 
+@pytest.mark.filterwarnings("error")     # of numbers that are none
+def test_what_does_not_vary_is_as_sharp_as_anybody_wants():
+    found = samples(0.0, twin=0.0, resolution=0.0)
+    assert sharpness.half_width(found) == 0 and sharpness.needed(found, 1e-9) == 30
+
+
 def test_many_runs_at_once_are_as_each_alone():
     logs = np.random.default_rng(9).normal(0, 1, (6, 3, 20))
     together = sharpness.processes_for(logs, 0.3, 40)
