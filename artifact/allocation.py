@@ -11,7 +11,6 @@ as sharp as those measured follows from it.
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from artifact import estimate, sharpness
 from artifact.cells import Cell
 from artifact.samples import Samples
 
-SPLITS = 8              # of the rounds into two halves
+FEWER = 4               # times fewer rounds: how far the law of their number is trusted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +63,19 @@ def variances(samples: Samples) -> tuple[float, float]:
     """Of a process's log-ratio: between processes, and of the median over its
     rounds. Medians over the arms that are timed.
 
-    The second is told by halves of the rounds, drawn at random: those of one
-    process differ by nothing but their rounds. One round has no halves, and
-    all its variance counts as between processes.
+    The second is told by the two halves of each process. They are halves in a
+    row: rounds near in time are alike, and halves drawn at random would both
+    have the drift that tells a short process from a long one. One round has no
+    halves, and all its variance counts as between processes.
     """
-    found, splits = [], list(_splits(samples))
+    half = samples.cell.rounds // 2
+    first, second = _of_rounds(samples, 0, half), _of_rounds(samples, half, 2 * half)
+    found = []
     for arm in sharpness.ratios(samples):
         total = np.var(_logs(samples, arm), ddof=1) if samples.cell.processes > 1 else 0.0
         # Each half has twice the variance of both together.
-        apart = [_logs(one, arm) - _logs(other, arm) for one, other in splits]
-        within = min(float(np.mean(np.square(apart))) / 4, total) if apart else 0.0
+        within = np.mean((_logs(first, arm) - _logs(second, arm)) ** 2) / 4 if half else 0.0
+        within = min(float(within), total)
         found.append((total - within, within))
     between, within = np.median(found, axis=0)
     return float(between), float(within)
@@ -83,18 +85,9 @@ def _logs(samples: Samples, arm: str) -> np.ndarray:
     return estimate.log_speedups(samples, arm, samples.cell.baseline)
 
 
-def _splits(samples: Samples) -> Iterator[tuple[Samples, Samples]]:
-    """Pairs of samples, each of one half of the rounds; always the same ones."""
-    rng = np.random.default_rng(1)
-    half = samples.cell.rounds // 2
-    for _ in range(SPLITS if half else 0):
-        order = rng.permutation(samples.cell.rounds)
-        yield _of_rounds(samples, order[:half]), _of_rounds(samples, order[half:2 * half])
-
-
-def _of_rounds(samples: Samples, which: np.ndarray) -> Samples:
+def _of_rounds(samples: Samples, begin: int, end: int) -> Samples:
     return dataclasses.replace(samples, seconds={
-        arm: times[:, which] for arm, times in samples.seconds.items()})
+        arm: times[:, begin:end] for arm, times in samples.seconds.items()})
 
 
 def costs(samples: Samples, start: float) -> tuple[float, float]:
@@ -116,7 +109,8 @@ def best(between: float, within: float, starts: float, processes: int,
 
     between, within: variances, the second of so many rounds. starts: rounds
     that a start costs as much as. Of fewer than sharpness.FEWEST processes no
-    interval is worth much, so that there are as many, or those there were.
+    interval is worth much, so that there are as many, or those there were. Of
+    very few rounds the median varies more than by the root of their number.
     """
     one = within * rounds
     variance = between + within
@@ -127,7 +121,7 @@ def best(between: float, within: float, starts: float, processes: int,
     left = fewest / processes * variance - between
     most = one / left if left > 0 else math.inf
     wanted = min(math.sqrt(starts * one / between) if between else math.inf, most)
-    found = max(1, round(wanted))
+    found = max(round(wanted), math.ceil(rounds / FEWER))
     # As is, but for the rounding: 1e-9 lets a number that is whole stay so.
     needed = math.ceil(processes * (between + one / found) / variance - 1e-9)
     return found, max(fewest, needed)
