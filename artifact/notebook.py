@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from artifact import drawing, estimate, frames, kept, machine, measured, paths, planning
+from artifact import drawing, estimate, frames, kept, machine, measured, paths, planning, steps
 from artifact.answer import Answer
 from artifact.cells import Skipped
 from artifact.measured import Measured
@@ -159,7 +159,7 @@ class Notebook:
         huge = min(s.huge_share for s in found)
         backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
         return (f"run {self.run.name}: {machine.summary(self.measured.machine)}\n"
-                f"{same}{backing}{changed}")
+                f"{same}{backing}{changed}{_steps(found)}")
 
 
 def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Parameters]:
@@ -208,6 +208,16 @@ def _origin(samples: KernelSamples) -> str:
     return f"{samples.cell.kernel} kernel in a virtual machine, {samples.cell.boots} boots, {how}"
 
 
+def _steps(cells: list[Samples]) -> str:
+    """A line for under a figure where the machine changed for good under a cell."""
+    found = [(samples, step) for samples in cells if (step := steps.step(samples))]
+    if not found:
+        return ""
+    samples, step = found[0]
+    more = f"; steps in {len(found) - 1} more" if found[1:] else ""
+    return f"\na step in {samples.cell.label}: {step}{more}"
+
+
 def _kernel_row(samples: KernelSamples) -> dict:
     spread = max(float(np.ptp(values, axis=0).max()) for values in samples.values.values())
     return {"cell": samples.cell.id, "arms": len(samples.values), "boots": samples.cell.boots,
@@ -222,7 +232,8 @@ def _cell_row(samples: Samples) -> dict:
     return {"cell": samples.cell.id, "arms": len(samples.cell.arms),
             "processes": samples.cell.processes, "rounds": samples.cell.rounds,
             "same_kernel": [ratio.value, ratio.low, ratio.high],
-            "stable": estimate.is_stable(samples), "steal_seconds": round(steal, 2),
+            "stable": estimate.is_stable(samples), "step": str(steps.step(samples) or ""),
+            "steal_seconds": round(steal, 2),
             "not_quiet": sum(facts["quiet"] == "no" for facts in samples.facts),
             "repeated": sum(facts.get("repeats", 0) > 0 for facts in samples.facts),
             "huge_share": samples.huge_share,

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from artifact import kept, machine, measured, paths, published, rendering
+from artifact import kept, machine, measured, paths, published, rendering, steps
 from artifact.questions import QUESTIONS
 from artifact.verdicts import changelog, claims, demands
 
@@ -25,6 +25,7 @@ def write(run: paths.Run) -> Path:
                               for what, why in part["skipped"]),
         # Notebooks share cells: each is shown once.
         cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
+        fewest=steps.FEWEST,
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
         verdicts=verdicts,

@@ -51,7 +51,7 @@ class Step:
         return "ratio" if self.arm else "time"
 
     def __str__(self) -> str:
-        start = f"from process {self.first + 1} of {self.processes} on"
+        start = f"from process {self.first + 1} of {self.processes} on,"
         if self.arm:
             return f"{start} the ratio of {self.arm} is {self.ratio:.3g} times as large"
         return f"{start} times are {self.ratio:.3g} times as long"

@@ -3,10 +3,11 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
-from artifact import kept, measured, paths, plan, planning
+from artifact import kept, measured, paths, plan, planning, report
 from artifact.questions import QUESTIONS
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
@@ -64,6 +65,21 @@ def test_every_number_of_the_report_is_from_the_data(drawn, name):
         stored = json.loads(
             (drawn / "recorded" / name / "notebooks" / f"{notebook}.json").read_text())
         assert answer.sentence == stored["answer"]
+
+
+def test_a_step_is_told_below_its_cell(drawn, results):
+    shutil.copytree(drawn, results, dirs_exist_ok=True)
+    run = paths.run(f"recorded/{DRAWN[0]}")
+    kept_file = run.notebooks / "09-changelog.json"       # has every cell, and is last
+    stored = json.loads(kept_file.read_text())
+    for cell in stored["cells"]:
+        cell["step"] = ""
+    stored["cells"][1]["step"] = "from process 5 of <9> on"
+    kept_file.write_text(json.dumps(stored))
+    rows = re.findall(r"<tr><td[^>]*>(?:(?!</tr>).)*</tr>", report.write(run).read_text(), re.DOTALL)
+    below = next(i for i, row in enumerate(rows) if "from process 5 of &lt;9&gt; on" in row)
+    for row in rows[below - 1:below + 1]:
+        assert stored["cells"][1]["cell"] in row
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from artifact import steps
+from artifact import notebook, steps
 from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.samples import Samples
 
@@ -37,7 +37,8 @@ def samples(rng, processes=32, weather=0.05, noise=0.01, factors=None, others=(O
         own = noise * remembering(rng, 0.3, processes) if arm in others else 0
         level = host + own + np.log(factors.get(arm, 1))
         seconds[arm] = 1e-4 * np.exp(level[:, np.newaxis] + rng.normal(0, 0.002, (processes, ROUNDS)))
-    return Samples(cell, seconds, {}, {}, {}, dict.fromkeys(arms, 1), {}, [])
+    facts = {"steal_seconds": 0.0, "quiet": "yes", "huge_share": 1.0, "overhead_ns": 30.0}
+    return Samples(cell, seconds, {}, {}, {}, dict.fromkeys(arms, 1), {}, [facts] * processes)
 
 
 def from_process(first, factor, processes=32):
@@ -110,6 +111,9 @@ def test_what_never_changes_has_no_step():
     for times in still.seconds.values():
         times[:] = 1e-4
     assert steps.step(still) is None
+    for times in still.seconds.values():
+        times[-3:] = 2e-4       # no more than chance, whatever the order of equals
+    assert steps.step(still) is None
 
 
 def test_a_few_bad_processes_are_no_step():
@@ -147,7 +151,7 @@ def statistics(rng, correlation, cells, lines, processes):
 def test_chance_makes_a_step_as_often_as_it_may(processes, lines):
     """The simulation that the critical values are from, with other noise."""
     cells = 120_000 // lines
-    found = statistics(np.random.default_rng(8), steps.CORRELATION, cells, lines, processes)
+    found = statistics(np.random.default_rng(8), 0.3, cells, lines, processes)
     share = np.mean(found > steps.critical(processes, lines))
     allowed = steps.CHANCE / 2
     assert share <= allowed + 4 * math.sqrt(allowed / cells)
@@ -183,6 +187,23 @@ def test_a_step_of_three_sigma_is_seldom_missed(arm):
 
 
 def test_it_is_told_in_a_sentence():
-    assert str(steps.Step(16, 1.3123, 32)) == "from process 17 of 32 on times are 1.31 times as long"
+    assert str(steps.Step(16, 1.3123, 32)) == "from process 17 of 32 on, times are 1.31 times as long"
     assert str(steps.Step(16, 0.9598, 32, OTHER)) == \
-        f"from process 17 of 32 on the ratio of {OTHER} is 0.96 times as large"
+        f"from process 17 of 32 on, the ratio of {OTHER} is 0.96 times as large"
+
+
+STEPPED = {"all": from_process(16, 2.0)}
+
+
+def test_the_row_of_a_cell_has_it():
+    still, stepped = (samples(np.random.default_rng(12), factors=f) for f in (None, STEPPED))
+    assert notebook._cell_row(still)["step"] == ""
+    assert notebook._cell_row(stepped)["step"] == str(steps.step(stepped)) != ""
+
+
+def test_a_figure_says_so_in_one_line():
+    still, stepped = (samples(np.random.default_rng(12), factors=f) for f in (None, STEPPED))
+    assert notebook._steps([still, still]) == ""
+    told = f"\na step in made: {steps.step(stepped)}"
+    assert notebook._steps([still, stepped]) == told
+    assert notebook._steps([stepped, still, stepped, stepped]) == f"{told}; steps in 2 more"
