@@ -2,6 +2,7 @@
 """A machine that changes for good half way: found where it does, and seldom where not."""
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -201,9 +202,14 @@ def test_the_row_of_a_cell_has_it():
     assert notebook._cell_row(stepped)["step"] == str(steps.step(stepped)) != ""
 
 
-def test_a_figure_says_so_in_one_line():
+def test_a_figure_says_so_in_one_line(monkeypatch):
     still, stepped = (samples(np.random.default_rng(12), factors=f) for f in (None, STEPPED))
     assert notebook._steps([still, still]) == ""
     told = f"\na step in made: {steps.step(stepped)}"
     assert notebook._steps([still, stepped]) == told
     assert notebook._steps([stepped, still, stepped, stepped]) == f"{told}; steps in 2 more"
+    monkeypatch.setattr(notebook.machine, "summary", lambda found: "a machine")
+    opened = types.SimpleNamespace(samples={"test": [still, stepped]}, changes=[],
+                                   run=types.SimpleNamespace(name="one"),
+                                   measured=types.SimpleNamespace(machine={}))
+    assert notebook.Notebook._footer(opened, "test").endswith(told)
