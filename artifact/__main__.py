@@ -69,7 +69,7 @@ def plan(arguments) -> None:
     """Say what 'reproduce' would do: cells, minutes, done, skipped."""
     from artifact import host, planning
     from artifact.cells import Cell
-    from artifact.measuring import passes, progress
+    from artifact.measuring import progress
     from artifact.plan import joined
     from artifact.questions import QUESTIONS
 
@@ -81,9 +81,9 @@ def plan(arguments) -> None:
         say(line)
     say(f"{'cell':42} {'arms':>4} {'processes':>9} {'done':>5} {'minutes left':>12}")
     for cell in found.cells:
-        done = passes.processes_done(run, cell)
         arms, processes = (len(cell.arms), cell.processes) if isinstance(cell, Cell) else \
             ("", cell.boots)
+        done = processes if run.cell_file(cell.id).exists() else len(run.process_files(cell.id))
         minutes = (processes - done) * progress.guess_seconds(cell) / 60
         total += minutes
         say(f"{cell.id:42} {arms:>4} {processes:>9} {done:>5} {minutes:>12.1f}")
@@ -151,8 +151,11 @@ def claims(arguments) -> None:
     from artifact import measured
     from artifact.verdicts import claims as judged
 
-    for line in judged.table(judged.verdicts(measured.of(paths.run(arguments.run)))):
+    everything = measured.of(paths.run(arguments.run))
+    for line in judged.table(judged.verdicts(everything)):
         say(line)
+    if everything.provisional:
+        say(f"provisional, of {everything.provisional}: make reproduce goes on")
 
 
 def changelog(arguments) -> None:

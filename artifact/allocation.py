@@ -31,6 +31,7 @@ class Allocation:
     """
 
     cell: Cell
+    processes: int
     half_width: float
     between: float
     within: float
@@ -42,7 +43,7 @@ class Allocation:
     @property
     def seconds(self) -> float:
         """Of all processes as they were measured."""
-        return self.cell.processes * (self.start + self.cell.rounds * self.round)
+        return self.processes * (self.start + self.cell.rounds * self.round)
 
     @property
     def best_seconds(self) -> float:
@@ -54,9 +55,9 @@ def of(samples: Samples, start: float) -> Allocation:
     between, within = variances(samples)
     start, each = costs(samples, start)
     cell = samples.cell
-    rounds, processes = best(between, within, start / each, cell.processes, cell.rounds)
-    return Allocation(cell, sharpness.half_width(samples), math.sqrt(between), math.sqrt(within),
-                      start, each, rounds, processes)
+    rounds, processes = best(between, within, start / each, samples.processes, cell.rounds)
+    return Allocation(cell, samples.processes, sharpness.half_width(samples),
+                      math.sqrt(between), math.sqrt(within), start, each, rounds, processes)
 
 
 def variances(samples: Samples) -> tuple[float, float]:
@@ -72,7 +73,7 @@ def variances(samples: Samples) -> tuple[float, float]:
     first, second = _of_rounds(samples, 0, half), _of_rounds(samples, half, 2 * half)
     found = []
     for arm in sharpness.ratios(samples):
-        total = np.var(_logs(samples, arm), ddof=1) if samples.cell.processes > 1 else 0.0
+        total = np.var(_logs(samples, arm), ddof=1) if samples.processes > 1 else 0.0
         # Each half has twice the variance of both together.
         within = np.mean((_logs(first, arm) - _logs(second, arm)) ** 2) / 4 if half else 0.0
         within = min(float(within), total)
@@ -135,7 +136,7 @@ def table(found: list[Allocation]) -> list[str]:
     for each in found:
         cell = each.cell
         lines.append(
-            f"{cell.experiment + ' ' + cell.label:30} {cell.processes:>9} {cell.rounds:>6} "
+            f"{cell.experiment + ' ' + cell.label:30} {each.processes:>9} {cell.rounds:>6} "
             f"{each.half_width:>10.2%} {each.between:>8.2%} {each.within:>7.2%} {each.start:>7.2f} "
             f"{1e3 * each.round:>8.2f} {each.seconds:>6.1f} |       {each.best_processes:>9} "
             f"{each.best_rounds:>6} {each.best_seconds:>6.1f}")

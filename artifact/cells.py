@@ -36,9 +36,10 @@ class Cell:
     label: str
     options: tuple[str, ...]        # of pagecopy, rounds and sizes included
     variants: tuple[str, ...]       # unique; arms adds the baseline's replicas
-    processes: int
+    processes: int                  # at most; fewer where it is sharp enough before
     resolution: float = 0.02        # A/A half-width above which it is unstable
     quiet: bool = False             # parallel: wait for idle CPUs first
+    sharpness: float = 0.0          # median half-width of its ratios that is enough
     protocol: int = PROTOCOL        # of whoever planned it
 
     @functools.cached_property

@@ -51,7 +51,7 @@ def execute(question: Question, run_name: str, parameters: Parameters) -> Path:
     output = run.notebooks / f"{planning.key_of(question, run, parameters)}.ipynb"
     partial = output.with_suffix(f".{os.getpid()}.partial.ipynb")
     paths.write_atomically(partial, b"")
-    os.environ["PYTHONPATH"] = str(paths.ROOT)
+    os.environ.update(PYTHONPATH=str(paths.ROOT), ONLY_DRAWS="yes")
     try:
         papermill.execute_notebook(
             source(question), partial, cwd=paths.NOTEBOOKS, progress_bar=False,

@@ -43,7 +43,7 @@ def channel_frame(found: list[AnySamples], channel: str) -> pd.DataFrame:
 def counts_frame(found: list[AnySamples]) -> pd.DataFrame:
     """One row for each process of each arm, with a column for each count over it."""
     return _joined([
-        _rows(samples, arm, [1] * samples.cell.processes, **samples.counts[arm])
+        _rows(samples, arm, [1] * samples.processes, **samples.counts[arm])
         for samples in found if isinstance(samples, Samples) for arm in samples.cell.arms])
 
 

@@ -3,21 +3,29 @@
 
 import functools
 
-from artifact import machine, paths, plan, samples
+from artifact import machine, paths, plan, samples, sharpness
 from artifact.cells import AnyCell
 from artifact.plan import Plan
+from artifact.problem import Lacking
 from artifact.samples import AnySamples, Samples
+
+NOT_YET = "not measured far enough yet: make reproduce goes on"
 
 
 class Measured:
-    """The samples of a plan's cells. Reading raises Damaged where one is missing,
-    cut off or foreign, and no sooner than it is asked for."""
+    """The samples of a plan's cells, as far as they are measured. Reading raises Damaged
+    where one is cut off or foreign, and no sooner than it is asked for.
+
+    plan: of a run that is still measured, without the experiments that cannot be
+    drawn yet, which are among its skipped; not_yet: their names.
+    """
 
     def __init__(self, run: paths.Run, wanted: Plan, files: dict[str, AnySamples] | None = None):
         self.run = run
-        self.plan = wanted
+        self.not_yet = _not_yet(run, wanted)
+        self.plan = _without(wanted, self.not_yet)
         self._files = {} if files is None else files
-        self._by_label = {(cell.experiment, cell.label): cell for cell in wanted.cells}
+        self._by_label = {(cell.experiment, cell.label): cell for cell in self.plan.cells}
 
     def part(self, wanted: Plan) -> "Measured":
         """The same run, and the same files already read, for other cells of it."""
@@ -45,7 +53,13 @@ class Measured:
         """Those of an experiment's cells, in the order of the plan."""
         return [label for name, label in self._by_label if name == experiment]
 
-    @property
+    @functools.cached_property
+    def provisional(self) -> str:
+        """"n of N processes" where some cell is not finished; else empty."""
+        return provisional(self.timed) if not self.not_yet else \
+            f"without {', '.join(self.not_yet)}"
+
+    @functools.cached_property
     def timed(self) -> list[Samples]:
         """Every cell that pagecopy measured."""
         return [found for cell in self.plan.cells
@@ -58,9 +72,36 @@ class Measured:
 
 
 def of(run: paths.Run) -> Measured:
-    """All that a run measured with its own parameters; Lacking where some is missing."""
-    found = plan.read_whole(run)
-    return Measured(run, plan.joined(entry.plan for entry in found.own.values()))
+    """All that a run measured so far with its own parameters; Lacking where nothing is."""
+    found = Measured(run, plan.read_own(run))
+    if not found.plan.cells:
+        raise Lacking(f"run {run.name}", "nothing is measured far enough yet",
+                      "run 'make reproduce' first")
+    return found
+
+
+def provisional(cells: list[Samples]) -> str:
+    """"n of N processes" where some cell is not finished; else empty.
+
+    Finished is one that has the most processes it was planned with, or needs no more.
+    """
+    there = sum(samples.processes for samples in cells)
+    most = sum(samples.processes if sharpness.is_finished(samples) else samples.cell.processes
+               for samples in cells)
+    return f"{there} of {most} processes" if there < most else ""
+
+
+def _not_yet(run: paths.Run, wanted: Plan) -> tuple[str, ...]:
+    """Experiments of which a cell cannot be read yet; a figure needs them all."""
+    if not run.may_measure:
+        return ()       # what a recorded run lacks is damage
+    return tuple(dict.fromkeys(cell.experiment for cell in wanted.cells
+                               if not samples.is_there(run, cell)))
+
+
+def _without(wanted: Plan, not_yet: tuple[str, ...]) -> Plan:
+    return Plan(tuple(cell for cell in wanted.cells if cell.experiment not in not_yet),
+                (*wanted.skipped, *((name, NOT_YET) for name in not_yet)))
 
 
 def mixture(cells: list[Samples]) -> list[str]:

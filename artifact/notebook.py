@@ -89,7 +89,7 @@ class Notebook:
         from IPython.display import Markdown, display
 
         values = planning.as_values(self.question, self.parameters)
-        found = self.question.answer(self.measured, values) if self.samples else \
+        found = self.question.answered(self.measured, values) if self.measured.plan.cells else \
             Answer(f"Nothing could be measured here: {self.reasons()}.", {})
         display(Markdown(f"**{found.sentence}**"))
         timed = self.measured.timed
@@ -101,6 +101,7 @@ class Notebook:
             "figures": self.drawn,
             "skipped": self.measured.plan.skipped,
             "mixture": measured.mixture(timed),
+            "provisional": self.measured.provisional,
             "cells": list(map(_cell_row, timed)),
             "kernels": [_kernel_row(samples) for group in self.samples.values()
                         for samples in group if isinstance(samples, KernelSamples)],
@@ -130,7 +131,7 @@ class Notebook:
         entry = planning.stored(self.run, self.question, self.parameters)
         if entry:
             return Measured(self.run, entry.plan)
-        if not self.run.may_measure:
+        if not self.run.may_measure or paths.ONLY_DRAWS:
             if self.key == self.question.notebook:
                 return Measured(self.run, Plan((), NOT_IN_RUN))
             raise Misuse(f"recorded run {self.run.name}", "it was recorded with other parameters "
@@ -159,7 +160,7 @@ class Notebook:
         huge = min(s.huge_share for s in found)
         backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
         return (f"run {self.run.name}: {machine.summary(self.measured.machine)}\n"
-                f"{same}{backing}{changed}{_steps(found)}")
+                f"{same}{backing}{_provisional(found)}{changed}{_steps(found)}")
 
 
 def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Parameters]:
@@ -208,6 +209,11 @@ def _origin(samples: KernelSamples) -> str:
     return f"{samples.cell.kernel} kernel in a virtual machine, {samples.cell.boots} boots, {how}"
 
 
+def _provisional(cells: list[Samples]) -> str:
+    few = measured.provisional(cells)
+    return f"; PROVISIONAL: {few}" if few else ""
+
+
 def _steps(cells: list[Samples]) -> str:
     """A line for under a figure where the machine changed for good under a cell."""
     found = [(samples, step) for samples in cells if (step := steps.step(samples))]
@@ -230,7 +236,7 @@ def _cell_row(samples: Samples) -> dict:
     ratio = estimate.same_kernel_ratio(samples)
     steal = sum(facts["steal_seconds"] for facts in samples.facts)
     return {"cell": samples.cell.id, "arms": len(samples.cell.arms),
-            "processes": samples.cell.processes, "rounds": samples.cell.rounds,
+            "processes": samples.processes, "rounds": samples.cell.rounds,
             "same_kernel": [ratio.value, ratio.low, ratio.high],
             "stable": estimate.is_stable(samples), "step": str(steps.step(samples) or ""),
             "steal_seconds": round(steal, 2),

@@ -17,6 +17,8 @@ RECORDED = ROOT / "data" / "recorded"
 RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results").resolve()
 # For the kernels, which start in another folder.
 os.environ["RESULTS"] = str(RESULTS)
+# Of a kernel that a command started: what is missing is not its to measure.
+ONLY_DRAWS = "ONLY_DRAWS" in os.environ
 
 DEFAULT_RUN = "this-machine"
 RESERVED = ("recorded", "foreign", "lab")      # in the results, and no runs
@@ -46,6 +48,15 @@ class Run:
     def cell_file(self, cell: str) -> Path:
         """Where the samples of the cell with that id are, once it is finished."""
         return self.cells / f"{cell}.json.gz"
+
+    def process_file(self, cell: str, index: int) -> Path:
+        """Where one of its processes is, until the cell is finished."""
+        return self.cells / cell / f"{index:03}.json"
+
+    def process_files(self, cell: str) -> list[Path]:
+        """Those of its processes that are there, in the order they ran."""
+        return sorted((self.cells / cell).glob("[0-9][0-9][0-9]*.json"),
+                      key=lambda path: int(path.stem))
 
     def rejected_file(self, cell: str) -> Path:
         """A first attempt that failed its own check, kept beside the second."""

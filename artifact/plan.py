@@ -20,6 +20,8 @@ from artifact.problem import Damaged, Lacking, one_line
 
 FORMAT = 1
 
+Kind = typing.TypeVar("Kind", bound=AnyCell)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -121,20 +123,16 @@ def read(run: paths.Run) -> PlanFile:
     return found
 
 
-def read_whole(run: paths.Run) -> PlanFile:
-    """A run's plan, all of whose own cells are measured; else Lacking."""
-    found = read(run)
-    wanted = joined(entry.plan for entry in found.own.values()).cells
-    if not wanted:
+def read_own(run: paths.Run) -> Plan:
+    """All that a run was planned with; Lacking where it was with nothing."""
+    wanted = joined(entry.plan for entry in read(run).own.values())
+    if not wanted.cells:
         raise Lacking(f"run {run.name}", "nothing but notebooks with changed parameters was "
                       "measured in it", "run 'make reproduce' first")
-    if lacking := missing(run, wanted):
-        raise Lacking(f"run {run.name}", f"not measured to its end ({len(lacking)} of "
-                      f"{len(wanted)} cells are missing)", "run 'make reproduce' first")
-    return found
+    return wanted
 
 
-def missing(run: paths.Run, wanted: Iterable[AnyCell]) -> list[AnyCell]:
+def missing(run: paths.Run, wanted: Iterable[Kind]) -> list[Kind]:
     """The cells that have no finished file yet."""
     return [cell for cell in wanted if not run.cell_file(cell.id).exists()]
 

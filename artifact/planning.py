@@ -93,10 +93,12 @@ def proposed(question: Question, parameters: Parameters, facts: Host) -> Plan:
 
 
 def stored(run: paths.Run, question: Question, parameters: Parameters) -> Entry | None:
-    """What a run has planned for exactly these parameters; None where nothing."""
+    """What a run has planned for exactly these parameters; None where nothing, or
+    where some of it is to be measured here."""
     found = plan.find(run)
     entry = found.entries.get(key_of(question, run, parameters)) if found else None
-    if entry and run.may_measure and plan.missing(run, entry.plan.cells):
+    if entry and run.may_measure and not paths.ONLY_DRAWS and \
+            plan.missing(run, entry.plan.cells):
         return None
     return entry
 
@@ -137,7 +139,7 @@ def answered(everything: Measured) -> dict[str, Answer]:
     for name, entry in plan.read(everything.run).own.items():
         question = QUESTIONS.get(name)
         if question and entry.plan.cells:
-            found[name] = question.answer(
+            found[name] = question.answered(
                 everything.part(entry.plan), as_values(question, of_run(question, everything.run)))
     return found
 

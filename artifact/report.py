@@ -31,6 +31,7 @@ def write(run: paths.Run) -> Path:
         verdicts=verdicts,
         coverage=demands.coverage(kept.figures(run), dict(everything.plan.skipped)),
         facts=_flat(found), request=published.REQUEST, sources=published.sources(),
+        provisional=everything.provisional,
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}))
     paths.write_atomically(run.report, html.encode())
     return run.report

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Finished cells, read back from their pyperf files and checked."""
+"""Cells, read back from their pyperf files and checked: one file of a finished cell,
+else one of each process that there is."""
 
 import dataclasses
+import gzip
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +38,12 @@ class Samples:
     bytes: dict[str, int]
     delay_ns: dict[str, float]
     facts: list[dict]
+
+    @property
+    def processes(self) -> int:
+        """How many there are; a finished cell may have fewer than the most it was
+        planned with, and an unfinished one has."""
+        return len(self.seconds[self.cell.baseline])
 
     @property
     def huge_share(self) -> float:
@@ -74,9 +84,18 @@ class KernelSamples:
 
 AnySamples = Samples | KernelSamples
 
+FEWEST = 2              # processes that an interval can be made of
+
+
+def is_there(run: paths.Run, wanted: AnyCell) -> bool:
+    """Whether enough is on disk to be read."""
+    return run.cell_file(wanted.id).exists() or \
+        isinstance(wanted, Cell) and len(run.process_files(wanted.id)) >= min(
+            FEWEST, wanted.processes)
+
 
 def read(run: paths.Run, wanted: AnyCell) -> AnySamples:
-    """A finished cell; Damaged where it is missing, cut off or foreign."""
+    """A cell, as far as it is measured; Damaged where it is missing, cut off or foreign."""
     if isinstance(wanted, KernelCell):
         return read_kernel(run, wanted)
     return read_timed(run, wanted)
@@ -113,18 +132,52 @@ def read_timed(run: paths.Run, wanted: Cell) -> Samples:
         [run.get_metadata() for run in found[arms[0]].get_runs()])
 
 
+def _joined(files: Iterable[Path]) -> pyperf.BenchmarkSuite:
+    """The processes of a cell in one suite, a run each; Damaged where one is not
+    readable, or they do not belong together."""
+    runs: dict[str, list[pyperf.Run]] = {}
+    path = None
+    for path in files:
+        for benchmark in _load(path).get_benchmarks():
+            runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
+    try:
+        return pyperf.BenchmarkSuite([pyperf.Benchmark(found) for found in runs.values()])
+    except ValueError as error:
+        folder = paths.shown(path.parent) if path else "the cell"
+        raise Damaged(f"the processes in {folder}", f"do not belong together ({error})",
+                      f"delete {folder} and run again") from error
+
+
+def packed(run: paths.Run, wanted: AnyCell) -> bytes:
+    """The one file of a cell, made of its processes where it is not there."""
+    path = run.cell_file(wanted.id)
+    if path.exists():
+        return path.read_bytes()
+    text = io.StringIO()
+    _joined(run.process_files(wanted.id)).dump(text)
+    return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
 def _benchmarks(run: paths.Run, wanted: AnyCell) -> tuple[Path, dict]:
     path = run.cell_file(wanted.id)
-    if not path.exists():
+    files = run.process_files(wanted.id)
+    if path.exists():
+        suite = _load(path)
+    elif files:
+        path, suite = files[0].parent, _joined(files)
+    else:
         raise Damaged(f"cell {wanted.id}", f"not measured in run {run.name}",
                       "run 'make reproduce', or take this machine's run instead of a recorded one")
+    return path, {b.get_name(): b for b in suite.get_benchmarks()}
+
+
+def _load(path: Path) -> pyperf.BenchmarkSuite:
     try:
-        suite = pyperf.BenchmarkSuite.load(str(path))
-        return path, {b.get_name(): b for b in suite.get_benchmarks()}
+        return pyperf.BenchmarkSuite.load(str(path))
     except Exception as error:     # pyperf raises whatever its JSON reader meets
-        raise Damaged(f"cell file {paths.shown(path)}",
+        raise Damaged(f"file {paths.shown(path)}",
                       f"cut off or not a pyperf file ({one_line(error)})",
-                      "delete it and run again: the other cells stay") from error
+                      "delete it and run again: the others stay") from error
 
 
 def _channels(found: dict, arm: str) -> dict[str, list[np.ndarray]]:
@@ -150,17 +203,19 @@ def _values(benchmark: pyperf.Benchmark) -> np.ndarray:
 
 
 def _foreign(path: Path, why: str) -> Damaged:
-    return Damaged(f"cell file {paths.shown(path)}", f"foreign: {why}",
-                   "delete it and run again: the other cells stay")
+    return Damaged(f"file {paths.shown(path)}", f"foreign: {why}",
+                   "delete it and run again: the others stay")
 
 
 def _check_arms(path: Path, wanted: Cell, found: dict) -> None:
     missing = [arm for arm in wanted.arms if arm not in found]
     if missing:
         raise _foreign(path, f"no samples of {missing[0]}")
+    count = found[wanted.baseline].get_nrun()
+    if count > wanted.processes:
+        raise _foreign(path, f"{count} processes where at most {wanted.processes} were planned")
     for name, benchmark in found.items():
         shape = {len(run.values) for run in benchmark.get_runs()}
         paired = name in wanted.arms or name.endswith((CALLER_CPU, WORKERS_CPU))
-        if paired and (benchmark.get_nrun() != wanted.processes or shape != {wanted.rounds}):
-            raise _foreign(path, f"{name} is not {wanted.processes} processes of "
-                           f"{wanted.rounds} rounds")
+        if paired and (benchmark.get_nrun() != count or shape != {wanted.rounds}):
+            raise _foreign(path, f"{name} is not {count} processes of {wanted.rounds} rounds")

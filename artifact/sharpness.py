@@ -42,9 +42,9 @@ def half_width(samples: Samples) -> float:
     return float(median_half_width(_log_ratios(samples)))
 
 
-def needed(samples: Samples, wanted: float) -> int:
-    """How many processes in all make half_width() at most ``wanted``, by the
-    spread so far, and let the twin reach the cell's resolution.
+def needed(samples: Samples) -> int:
+    """How many processes in all make half_width() at most the cell's sharpness, by
+    the spread so far, and let the twin reach its resolution.
 
     At least as many as there are, and as LEAST and FEWEST say; may be more than
     the most.
@@ -53,13 +53,14 @@ def needed(samples: Samples, wanted: float) -> int:
     # As estimate.is_stable() asks: of the ratio, not of its logarithm.
     resolution = math.asinh(samples.cell.resolution / math.exp(twin.mean())) if twin.size else 0.0
     most = samples.cell.processes
-    return int(max(processes_for(_log_ratios(samples), wanted, most),
+    return int(max(processes_for(_log_ratios(samples), samples.cell.sharpness, most),
                    processes_for(twin[np.newaxis], resolution, most)))
 
 
-def is_sharp(samples: Samples, wanted: float) -> bool:
-    """Whether a cell needs no more processes."""
-    return needed(samples, wanted) <= len(_twin(samples))
+def is_finished(samples: Samples) -> bool:
+    """Whether a cell has the most processes that it was planned with, or needs no more."""
+    return samples.processes >= samples.cell.processes or \
+        needed(samples) <= samples.processes
 
 
 def median_half_width(logs: np.ndarray) -> np.ndarray:

@@ -109,7 +109,7 @@ def test_what_does_not_vary_stays_as_it_is():
 
 
 def test_the_table_has_a_line_for_each_cell_and_the_sum():
-    each = allocation.Allocation(samples(0, 1, 6, 10).cell, 0.05, 0.03, 0.01, 1.0, 0.1, 20, 3)
+    each = allocation.Allocation(samples(0, 1, 6, 10).cell, 6, 0.05, 0.03, 0.01, 1.0, 0.1, 20, 3)
     _, *lines, last = allocation.table([each, dataclasses.replace(each, best_processes=1)])
     assert len(lines) == 2
     assert lines[0].split() == ["test", "made", "6", "10", "5.00%", "3.00%", "1.00%", "1.00", "100.00",

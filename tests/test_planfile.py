@@ -203,7 +203,7 @@ def test_an_unfinished_run_has_no_verdict(results, here):
     with pytest.raises(Lacking, match="nothing but notebooks with changed parameters"):
         measured.of(run)
     planning.planned(run, [(SWEEP, planning.defaults(SWEEP))])
-    with pytest.raises(Lacking, match="not measured to its end"):
+    with pytest.raises(Lacking, match="nothing is measured far enough"):
         measured.of(run)
 
 

@@ -179,6 +179,18 @@ def test_what_counts_is_not_part_of_it():
     assert sharpness.half_width(more) == sharpness.half_width(plain)
 
 
+def needed(found, wanted):
+    return sharpness.needed(as_sharp_as(found, wanted))
+
+
+def is_sharp(found, wanted):
+    return sharpness.is_finished(as_sharp_as(found, wanted))
+
+
+def as_sharp_as(found, wanted):
+    return dataclasses.replace(found, cell=dataclasses.replace(found.cell, sharpness=wanted))
+
+
 def test_of_a_cell_without_other_arms_it_is_the_twins():
     found = samples(0.05, others=())
     twin = estimate.interval(estimate.log_speedups(found, BASE + TWIN, BASE))
@@ -189,57 +201,57 @@ def test_of_a_cell_without_other_arms_it_is_the_twins():
 def test_of_less_than_two_processes_nothing_is_known(processes):
     found = samples(0.05, processes)
     assert sharpness.half_width(found) == math.inf
-    assert sharpness.needed(found, 1e9) == 40 and not sharpness.is_sharp(found, 1e9)
+    assert needed(found, 1e9) == 40 and not is_sharp(found, 1e9)
 
 
-def test_where_one_process_is_the_most_it_is_never_sharp():
-    assert not sharpness.is_sharp(samples(0.05, processes=1, most=1), 1e9)
+def test_where_one_process_is_the_most_it_is_finished():
+    assert is_sharp(samples(0.05, processes=1, most=1), 1e-9)
 
 
 def test_half_the_width_takes_four_times_the_processes():
     found = samples(0.05)
     now = sharpness.half_width(found)
-    assert sharpness.needed(found, now / 2) == pytest.approx(80, abs=1)
-    assert sharpness.needed(found, now / 1.3) == pytest.approx(20 * 1.69, abs=1)
+    assert needed(found, now / 2) == pytest.approx(80, abs=1)
+    assert needed(found, now / 1.3) == pytest.approx(20 * 1.69, abs=1)
 
 
 def test_a_sharp_cell_gets_the_least_and_then_no_more():
     for processes, wanted in ((20, 30), (29, 30), (30, 30), (35, 35), (40, 40)):
         found = samples(0.001, processes)
-        assert sharpness.needed(found, 1.0) == wanted
-        assert sharpness.is_sharp(found, 1.0) == (processes >= 30)
+        assert needed(found, 1.0) == wanted
+        assert is_sharp(found, 1.0) == (processes >= 30)
 
 
 @pytest.mark.parametrize("most, least", [(4, 4), (8, 8), (12, 12), (13, 12), (16, 12), (17, 13)])
 def test_a_cell_of_few_processes_is_not_stopped(most, least):
-    assert sharpness.needed(samples(0.001, processes=2, most=most), 1e9) == least
+    assert needed(samples(0.001, processes=2, most=most), 1e9) == least
 
 
 def test_the_twin_must_reach_the_resolution():
     found = samples(0.001, twin=0.05, resolution=0.01)
     twin = estimate.same_kernel_ratio(found)
     factor = ((twin.high - twin.low) / 2 / 0.01) ** 2
-    assert factor > 2 and sharpness.needed(found, 1.0) == pytest.approx(20 * factor, rel=0.02)
-    assert not sharpness.is_sharp(found, 1.0)
+    assert factor > 2 and needed(found, 1.0) == pytest.approx(20 * factor, rel=0.02)
+    assert not is_sharp(found, 1.0)
 
 
 def test_it_does_not_ask_where_the_interval_lies():
     """Times of an arm, and with them its ratio: nothing is decided by them."""
     found = samples(0.05)
-    before = [sharpness.needed(found, wanted) for wanted in (0.001, 0.02, 1.0)]
+    before = [needed(found, wanted) for wanted in (0.001, 0.02, 1.0)]
     found.seconds[OTHER] *= 5
-    assert [sharpness.needed(found, wanted) for wanted in (0.001, 0.02, 1.0)] == before
+    assert [needed(found, wanted) for wanted in (0.001, 0.02, 1.0)] == before
 
 
 def test_what_cannot_be_reached_is_more_than_the_most():
     found = samples(0.05, resolution=0.0)
-    assert sharpness.needed(found, 1.0) == sharpness.BEYOND_REACH and not sharpness.is_sharp(found, 1.0)
+    assert needed(found, 1.0) == sharpness.BEYOND_REACH and not is_sharp(found, 1.0)
 
 
 @pytest.mark.filterwarnings("error")     # of numbers that are none
 def test_what_does_not_vary_is_as_sharp_as_anybody_wants():
     found = samples(0.0, twin=0.0, resolution=0.0)
-    assert sharpness.half_width(found) == 0 and sharpness.needed(found, 1e-9) == 30
+    assert sharpness.half_width(found) == 0 and needed(found, 1e-9) == 30
 
 
 def test_many_runs_at_once_are_as_each_alone():

@@ -55,7 +55,7 @@ def late_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Est
     serial copy would have been done, of those for which a worker began; None
     where some process has none of these."""
     waits = samples.channels[arm].get("wait", [])
-    if len(waits) < samples.cell.processes:
+    if len(waits) < samples.processes:
         return None
     whole = teams.serial_seconds(samples)
     return estimate.rate(np.array([np.sum(each > whole) for each in waits]),

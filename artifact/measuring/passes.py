@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Cells in, one pyperf file per finished cell out; interrupted at will.
 
-The outer loop is the pass and the inner loop the cell, so that every figure
-samples the whole run and not just the minutes it happened to be measured in.
+All cells take turns, each spread over the whole of a run, so that every figure
+samples all of it and not just the minutes it happened to be measured in.
 """
 
 import contextlib
 import fcntl
-import gzip
-import io
+import functools
 import json
+import math
 import os
 import shutil
 import time
@@ -18,30 +18,23 @@ from pathlib import Path
 
 import pyperf
 
-from artifact import ctools, estimate, machine, paths, plan, samples
+from artifact import ctools, estimate, machine, paths, plan, samples, sharpness
 from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.measuring import lab, process
+from artifact.measuring import lab, looks, process
 from artifact.measuring.gate import QuietGate
-from artifact.measuring.progress import Progress
-from artifact.problem import Damaged, Lacking, Misuse, one_line
-
-Say = Callable[[str], None]
-
-
-def processes_done(run: paths.Run, cell: AnyCell) -> int:
-    """How many of a cell's processes, or boots, are on disk."""
-    finished = run.cell_file(cell.id).exists()
-    if isinstance(cell, KernelCell):
-        return cell.boots if finished else 0
-    if finished:
-        return cell.processes
-    return sum(1 for i in range(cell.processes) if _process_file(run, cell, i).exists())
+from artifact.measuring.progress import Progress, Say
+from artifact.problem import Lacking, Misuse, Problem
+from artifact.samples import Samples
 
 
-def measure(run: paths.Run, cells: list[AnyCell], say: Say) -> None:
-    """Measures what is missing of the cells; a cell that fails its own A/A
-    check is measured once more, and the first attempt kept beside it. The
-    kernels' cells come last, as nothing else may run beside a timed one.
+def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = math.inf,
+            draw: Callable[[], None] | None = None) -> None:
+    """Measures what is missing of the cells, in stages, between which it looks at what
+    there is: see looks.py. A cell that fails its own A/A check is measured once
+    more, where time allows, and the first attempt kept beside it.
+
+    minutes: after which it ends, whatever is missing; but for the first stage, which
+    is always measured whole. draw: draws what there is, after some of the stages.
 
     Raises Problem when nothing may be measured here, another process is
     measuring, or pagecopy fails. What is finished stays finished.
@@ -60,14 +53,8 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say) -> None:
         ctools.build()
         _write_machine_record(run)
         # Another run may have finished some while we waited for nothing.
-        todo = plan.missing(run, cells)
-        if not todo:
-            return
-        timed = [cell for cell in todo if isinstance(cell, Cell)]
-        again = _measure_in_passes(run, timed, say) if timed else []
-        if again:
-            _measure_in_passes(run, again, say)
-        lab.measure(run, [cell for cell in todo if isinstance(cell, KernelCell)], say)
+        if plan.missing(run, cells):
+            _Measuring(run, cells, say, minutes).all(draw)
 
 
 @contextlib.contextmanager
@@ -93,53 +80,152 @@ def _write_machine_record(run: paths.Run) -> None:
         paths.write_atomically(run.machine, text.encode())
 
 
-def _measure_in_passes(run: paths.Run, cells: list[Cell],
-                       say: Say) -> list[Cell]:
-    """Returns the cells that failed their A/A check for the first time."""
-    progress = Progress(cells, {cell.id: cell.processes - processes_done(run, cell)
-                                for cell in cells}, say)
-    quiet_gate = QuietGate(say)
-    passes = max(cell.processes for cell in cells)
-    for nth in range(passes):
-        for place, cell in enumerate(cells):
-            for index in _indices_of_pass(cell, nth, passes, place / len(cells)):
-                if _process_file(run, cell, index).exists():
-                    continue
-                started = time.monotonic()
-                _run_undisturbed(run, cell, index, quiet_gate)
-                progress.done(cell, time.monotonic() - started)
-        progress.report(nth + 1, passes)
-    again = []
-    for cell in cells:
-        _finish(run, cell)
-        if _reject_if_unstable(run, cell, say):
-            again.append(cell)
-    return again
+class _Measuring:
+    """Cells on their way: what was decided for them, and the time that is left."""
+
+    def __init__(self, run: paths.Run, cells: list[AnyCell], say: Say, minutes: float):
+        self.run, self.say = run, say
+        self.timed = [cell for cell in cells if isinstance(cell, Cell)]
+        self.kernels = [cell for cell in cells if isinstance(cell, KernelCell)]
+        found = self._read()
+        before = sum(map(_seconds, found.values()))
+        self.decisions = looks.Decisions(run, self.timed, minutes, before)
+        self.ends = time.monotonic() + 60 * minutes - self.decisions.spent(before)
+        self.progress = Progress(
+            self.timed, {cell.id: found[cell.id].processes if cell.id in found else 0
+                         for cell in self.timed}, self.ends, say)
+
+    @functools.cached_property
+    def gate(self) -> QuietGate:
+        """Made, and so probed for the first time, when it is needed."""
+        return QuietGate(self.say)
+
+    def all(self, draw: Callable[[], None] | None) -> None:
+        """Every stage, and what must be measured again."""
+        before = dict.fromkeys((cell.id for cell in self.timed), 0)
+        for stage in looks.STAGES:
+            wanted = self._decided(stage)
+            done = self._measure(stage.name, before, wanted, always=not stage.part)
+            before = wanted
+            if stage is looks.STAGES[0]:
+                done += self._ask_kernels()
+            if draw and done and stage.drawn:
+                self._draw(stage, draw)
+        self._finish()
+        self.decisions.end()
+
+    def _decided(self, stage: looks.Stage) -> dict[str, int]:
+        """How many processes of each cell there are to be at its end."""
+        wanted = self.decisions.targets(stage)
+        if wanted is None:
+            found = self._read()
+            wanted = looks.targets(stage, self.timed, found,
+                                   {key: _seconds(each) / each.processes
+                                    for key, each in found.items()}, self._left(stage))
+            self.decisions.decide(stage, wanted)
+        if stage.by_spread and stage.part == 1:
+            self.progress.decided(wanted)
+        return wanted
+
+    def _measure(self, name: str, before: dict[str, int], wanted: dict[str, int],
+                 always: bool = False) -> int:
+        """Processes until there are so many of each cell, or no time is left; returns
+        how many it took."""
+        todo = [(cell, index) for cell, index in _in_turn(self.timed, before, wanted)
+                if not self.run.cell_file(cell.id).exists()
+                and not self.run.process_file(cell.id, index).exists()]
+        self.progress.begin(name, wanted)
+        for done, (cell, index) in enumerate(todo):
+            if not always and time.monotonic() >= self.ends - self._drawing():
+                return done
+            started = time.monotonic()
+            _run_undisturbed(self.run, cell, index, self.gate)
+            self.progress.done(cell, time.monotonic() - started)
+        return len(todo)
+
+    def _ask_kernels(self) -> int:
+        missing = plan.missing(self.run, self.kernels)
+        lab.measure(self.run, missing, self.say)
+        return len(missing)
+
+    def _draw(self, stage: looks.Stage, draw: Callable[[], None]) -> None:
+        """What cannot be drawn yet must not end the measuring."""
+        started = time.monotonic()
+        try:
+            draw()
+        except Problem as problem:
+            self.say(f"no report yet, and measuring goes on: {problem}")
+        self.decisions.drew(stage, time.monotonic() - started)
+
+    def _drawing(self) -> float:
+        """Seconds that a report is likely to take."""
+        return max(self.decisions.drawing_seconds, default=0.0)
+
+    def _left(self, stage: looks.Stage) -> float:
+        """Seconds of measuring from here on."""
+        to_draw = sum(each.drawn for each in looks.STAGES[looks.STAGES.index(stage):])
+        return self.ends - time.monotonic() - to_draw * self._drawing()
+
+    def _read(self) -> dict[str, Samples]:
+        """Of each cell, by its id, what there is of it."""
+        return {cell.id: samples.read_timed(self.run, cell) for cell in self.timed
+                if self.run.cell_file(cell.id).exists() or self.run.process_files(cell.id)}
+
+    def _finish(self) -> None:
+        """Joins the cells that need no more. Those that fail their own check for the
+        first time are measured again, where that fits into the time."""
+        again = {}
+        for cell in plan.missing(self.run, self.timed):
+            found = samples.read_timed(self.run, cell)
+            if not sharpness.is_finished(found):
+                continue
+            if self._is_to_be_rejected(cell, found):
+                self.say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
+                         f"{estimate.same_kernel_ratio(found)}; measuring it again")
+                _join(self.run, cell, self.run.rejected_file(cell.id))
+                again[cell.id] = found.processes
+            else:
+                _join(self.run, cell, self.run.cell_file(cell.id))
+        if again:
+            self._measure("again", dict.fromkeys(again, 0), again)
+            self._finish()
+
+    def _is_to_be_rejected(self, cell: Cell, found: Samples) -> bool:
+        if estimate.is_stable(found) or self.run.rejected_file(cell.id).exists():
+            return False
+        return time.monotonic() + _seconds(found) < self.ends - self._drawing()
 
 
-def _indices_of_pass(cell: Cell, nth: int, passes: int, shift: float) -> list[int]:
-    """Which of a cell's processes belong to a pass: spread over all of them.
+def _seconds(found: Samples) -> float:
+    """What all processes of a cell took, waiting included."""
+    return sum(facts.get("seconds_process", 0.0) + facts.get("seconds_waited", 0.0)
+               for facts in found.facts)
 
-    shift: 0..1, of the distance between two processes, different for each cell:
-    else all cells with few processes would meet in the same passes, and those
-    of the cell with the most follow each other without a break in the others.
+
+def _in_turn(cells: list[Cell], before: dict[str, int],
+             wanted: dict[str, int]) -> list[tuple[Cell, int]]:
+    """The processes from so many to so many of each cell, each cell's spread evenly
+    over all of them.
+
+    Each cell begins at another part of the distance between two of its own: else all
+    with few would meet, and those of the cell with the most follow each other.
     """
-    return [i for i in range(cell.processes)
-            if int((i + shift) * passes / cell.processes) == nth]
-
-
-def _process_file(run: paths.Run, cell: Cell, index: int) -> Path:
-    return run.cells / cell.id / f"{index:03}.json"
+    asked = [cell for cell in cells if wanted.get(cell.id, 0) > before.get(cell.id, 0)]
+    return [(asked[nth], index) for _, nth, index in sorted(
+        ((index - before[cell.id] + (nth + 0.5) / len(asked)) / (wanted[cell.id] - before[cell.id]),
+         nth, index)
+        for nth, cell in enumerate(asked) for index in range(before[cell.id], wanted[cell.id]))]
 
 
 def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: QuietGate) -> None:
     """One process, to one file; again where a neighbour came while it ran and
     patience lasts, noted where it does not."""
+    began = time.monotonic()
     gate.earn()
     quiet, repeats = gate.wait(cell), 0
     while True:
         started = time.monotonic()
-        output = _run_process(run, cell, index, quiet, repeats)
+        output = _run_process(run, cell, index, quiet, repeats, started - began)
         if not quiet or gate.is_alone():
             break
         if not gate.spend(time.monotonic() - started) or not gate.wait(cell):
@@ -147,7 +233,7 @@ def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: QuietGate) ->
             break
         repeats += 1
     with paths.writing(output):
-        os.replace(output, _process_file(run, cell, index))
+        os.replace(output, run.process_file(cell.id, index))
 
 
 def _note_not_quiet(output: Path) -> None:
@@ -160,47 +246,21 @@ def _note_not_quiet(output: Path) -> None:
         suite.dump(str(output), replace=True)
 
 
-def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int) -> Path:
-    """One fresh process; returns its file, not yet a finished one."""
-    output = _process_file(run, cell, index).with_suffix(".tmp")
+def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: int,
+                 waited: float) -> Path:
+    """One fresh process; returns its file, not yet a finished one.
+
+    waited: seconds, for quiet and for repeats in vain.
+    """
+    output = run.process_file(cell.id, index).with_suffix(".tmp")
     process.measure(cell, 1 + index, output, {
         "cell": cell.id, "commit": machine.commit(), "pagecopy": ctools.fingerprint(),
-        "quiet": "yes" if quiet else "no", "repeats": repeats})
+        "quiet": "yes" if quiet else "no", "repeats": repeats,
+        "seconds_waited": waited})
     return output
 
 
-def _finish(run: paths.Run, cell: Cell) -> None:
-    """Joins a cell's processes into the one file that pyperf opens."""
-    runs: dict[str, list[pyperf.Run]] = {}
-    for index in range(cell.processes):
-        path = _process_file(run, cell, index)
-        try:
-            for benchmark in pyperf.BenchmarkSuite.load(str(path)).get_benchmarks():
-                runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
-        except Exception as error:     # pyperf raises whatever its JSON reader meets
-            raise Damaged(f"file {paths.shown(path)}", f"not readable ({one_line(error)})",
-                          "delete it and run again: the others are kept") from error
-    try:
-        suite = pyperf.BenchmarkSuite([pyperf.Benchmark(found) for found in runs.values()])
-    except ValueError as error:
-        raise Damaged(f"cell {cell.id}", f"its processes do not belong together ({error})",
-                      f"delete {paths.shown(run.cells / cell.id)} and run again") from error
-    text = io.StringIO()
-    suite.dump(text)
-    paths.write_atomically(run.cell_file(cell.id),
-                           gzip.compress(text.getvalue().encode(), mtime=0))
+def _join(run: paths.Run, cell: Cell, path: Path) -> None:
+    """Joins a cell's processes into one file that pyperf opens."""
+    paths.write_atomically(path, samples.packed(run, cell))
     shutil.rmtree(run.cells / cell.id, ignore_errors=True)
-
-
-def _reject_if_unstable(run: paths.Run, cell: Cell, say: Say) -> bool:
-    """Moves a cell that fails its A/A check aside, unless it did before."""
-    found = samples.read_timed(run, cell)
-    if estimate.is_stable(found):
-        return False
-    rejected = run.rejected_file(cell.id)
-    if rejected.exists():
-        return False
-    say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
-        f"{estimate.same_kernel_ratio(found)}; measuring it again")
-    run.cell_file(cell.id).rename(rejected)
-    return True

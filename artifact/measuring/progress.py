@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How far a run is, and how long the rest will take."""
 
-import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -9,7 +8,9 @@ from artifact import ctools
 from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.variant import Variant
 
-LINES = 40              # of progress, and one for the first pass
+LINES = 40              # of progress, and one at the end of each stage
+
+Say = Callable[[str], None]
 
 
 def guess_seconds(cell: AnyCell) -> float:
@@ -36,20 +37,35 @@ def _sample_seconds(cell: Cell, variant: Variant) -> float:
 
 
 class Progress:
-    """Says a line now and then. left: processes of each cell by its id."""
+    """Says a line now and then.
 
-    def __init__(self, cells: Iterable[Cell], left: dict[str, int], say: Callable[[str], None]):
+    there: processes of each cell, by its id, that are there already. ends: when the
+    time is up, by the monotonic clock.
+    """
+
+    def __init__(self, cells: Iterable[Cell], there: dict[str, int], ends: float, say: Say):
         self.say = say
+        self.ends = ends
         self.started = time.monotonic()
-        self.left = left
+        self.there = dict(there)
+        self.wanted = {cell.id: cell.processes for cell in cells}
         self.guess = {cell.id: guess_seconds(cell) for cell in cells}
         self.spent: dict[str, list[float]] = {cell: [] for cell in self.guess}
-        self.total = sum(left.values())
+        self.name, self.until, self.said = "", self.there, -1
+
+    def begin(self, name: str, until: dict[str, int]) -> None:
+        """A stage, at whose end there are so many processes of each cell."""
+        self.name, self.until = name, until
+
+    def decided(self, wanted: dict[str, int]) -> None:
+        """How many of each cell there are to be in the end."""
+        self.wanted = wanted
 
     def done(self, cell: Cell, seconds: float) -> None:
         """One more process."""
-        self.left[cell.id] -= 1
+        self.there[cell.id] += 1
         self.spent[cell.id].append(seconds)
+        self._report()
 
     def remaining_seconds(self) -> float:
         """Measured cells by their mean; the others by the guess, corrected by
@@ -57,19 +73,19 @@ class Progress:
         spent = sum(map(sum, self.spent.values()))
         guessed = sum(self.guess[key] * len(times) for key, times in self.spent.items())
         correction = spent / guessed if guessed else 1.0
-        return sum(left * (sum(self.spent[key]) / len(self.spent[key]) if self.spent[key]
-                           else self.guess[key] * correction)
-                   for key, left in self.left.items())
+        needed = sum((self.wanted[key] - there) * (
+            sum(self.spent[key]) / len(self.spent[key]) if self.spent[key]
+            else self.guess[key] * correction) for key, there in self.there.items())
+        return min(needed, max(self.ends - time.monotonic(), 0.0))
 
-    def report(self, nth: int, passes: int) -> None:
-        """After the nth of so many passes."""
-        left = sum(self.left.values())
-        if left == self.total:
-            return      # a pass that was all there from an earlier run
-        if 1 < nth < passes and nth % math.ceil(passes / LINES):
+    def _report(self) -> None:
+        there, most = sum(self.there.values()), sum(self.wanted.values())
+        is_last = there >= sum(self.until.values())
+        step = there * LINES // max(most, 1)
+        if step == self.said and not is_last:
             return
-        self.say(f"pass {nth:>3} of {passes}, {self.total - left:>4} of {self.total} processes, "
-                 f"{clock(time.monotonic() - self.started)} gone, "
+        self.said = step
+        self.say(f"{there:>4} of {most} processes, {clock(time.monotonic() - self.started)} gone, "
                  f"{clock(self.remaining_seconds())} left")
 
 

@@ -14,7 +14,7 @@ from artifact import estimate, labels, paths, rendering, teams
 from artifact.estimate import Estimate
 from artifact.experiments import ladder, live, load, victim
 from artifact.experiments.thread_sweep import spread_cells
-from artifact.measured import Measured, mixture
+from artifact.measured import NOT_YET, Measured, mixture
 from artifact.problem import Lacking
 from artifact.samples import Samples
 from artifact.verdicts import claims
@@ -31,6 +31,8 @@ def text(measured: Measured, found: list[claims.Verdict]) -> str:
     Raises Lacking where the run has no serial ladder of cold caches.
     """
     run, evidence = measured.run, Evidence(measured)
+    if "serial-ladder" in measured.not_yet:
+        return f"No text yet: the serial ladder of run {run.name} is {NOT_YET}\n"
     if measured.find("serial-ladder", "cold-cold") is None:
         raise Lacking(f"run {run.name}", "has no serial ladder of cold caches",
                       "measure 01-serial-copy with its own parameters")
@@ -40,7 +42,7 @@ def text(measured: Measured, found: list[claims.Verdict]) -> str:
         ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(measured),
         harm=_harm(evidence), kernel=_kernel(evidence), machine=_machine(measured.machine),
         verdicts=_verdicts(found), run=run.name if run.may_measure else paths.DEFAULT_RUN,
-        not_shown=_not_shown(measured))
+        not_shown=_not_shown(measured), provisional=measured.provisional)
     plain = written.encode("ascii", "replace").decode("ascii")     # a CPU's name may not be
     return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
@@ -95,7 +97,7 @@ def _ladder(evidence: Evidence) -> dict:
 def _command(samples: Samples, arms: list[str]) -> str:
     """What measures these rows again, for a shell; over the first of the arms."""
     words = ["  $ make -C ctools && ctools/pagecopy",
-             f"--processes={samples.cell.processes} --rounds={samples.cell.rounds}", *arms]
+             f"--processes={samples.processes} --rounds={samples.cell.rounds}", *arms]
     return " \\\n      ".join(words)
 
 

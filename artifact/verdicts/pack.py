@@ -16,9 +16,9 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from artifact import machine, paths, plan
+from artifact import machine, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.problem import Damaged, Misuse, one_line
+from artifact.problem import Damaged, Lacking, Misuse, one_line
 from artifact.variant import Variant
 
 MEMBER = re.compile(r"(machine\.json|plans?\.json|cells/[A-Za-z0-9][\w.-]{0,120}\.json\.gz)")
@@ -32,16 +32,19 @@ def pack(run: paths.Run) -> Path:
     """Writes RUN.tar.gz beside the run's folder: cells, machine, plan, checksums.
 
     Of the plan only what the run was taken with, and not what notebooks were
-    tried with since. Raises Lacking where the run is not measured to its end.
+    tried with since. Raises Lacking where some cell has not even enough to be read.
     """
-    found = plan.read_whole(run)
-    cells = plan.joined(entry.plan for entry in found.own.values()).cells
-    files = [run.machine, *(run.cell_file(cell.id) for cell in cells),
-             *(path for cell in cells if (path := run.rejected_file(cell.id)).exists())]
+    cells, found = plan.read_own(run).cells, plan.read(run)
+    if lacking := [cell for cell in cells if not samples.is_there(run, cell)]:
+        raise Lacking(f"run {run.name}", f"not measured far enough ({len(lacking)} of {len(cells)} "
+                      "cells are missing)", "run 'make reproduce' first")
+    files = [run.machine, *(path for cell in cells if (path := run.rejected_file(cell.id)).exists())]
     kept = dataclasses.replace(found, entries=found.own).as_json()
     try:
         contents = {run.plan.name: json.dumps(kept, indent=1).encode()}
         contents |= {str(path.relative_to(run.measured)): path.read_bytes() for path in files}
+        contents |= {f"cells/{run.cell_file(cell.id).name}": samples.packed(run, cell)
+                     for cell in cells}
     except OSError as error:
         raise Damaged(f"run {run.name}", f"not whole: {error.filename} cannot be read",
                       "run 'make reproduce' to its end first") from error

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""When a run looks at what it has, and how many processes each cell gets until it
+looks again.
+
+A run looks at most four times. First each cell gets a few processes, so that
+everything can be drawn. Then it gets half of the most that it was planned with.
+Then each cell's own spread says how many it needs, and once more when half of
+those are there. tests/test_sharpness.py tells what looking does to an interval.
+
+Where the time does not allow for all of it, each cell gets the same part of what
+it lacks. What is decided is written down before it is measured: a run that was
+stopped, and goes on, decides nothing else than one that was not.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+
+from artifact import paths, sharpness
+from artifact.cells import Cell
+from artifact.problem import Damaged, one_line
+from artifact.samples import Samples
+
+FIELDS = {"cells", "minutes", "before_seconds", "targets", "drawing_seconds", "ended"}
+
+FIRST = 3               # processes of each cell before the first look
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What is measured between two looks.
+
+    by_spread: whether each cell's spread says how many processes it gets in all, or
+    the plan. part: of those, or of those that are lacking; 0 for the FIRST.
+    drawn: whether the report is drawn when it is done.
+    """
+
+    name: str
+    by_spread: bool
+    part: float
+    drawn: bool
+
+
+STAGES = (Stage("first", False, 0.0, True), Stage("half", False, 0.5, True),
+          Stage("three quarters", True, 0.5, False), Stage("all", True, 1.0, False))
+
+
+def first_of(cell: Cell) -> int:
+    return min(FIRST, cell.processes)
+
+
+def targets(stage: Stage, cells: Iterable[Cell], found: dict[str, Samples], seconds: dict[str, float],
+            left: float) -> dict[str, int]:
+    """How many processes of each cell, by its id, are to be there at the end of a stage.
+
+    found: what is there, of each cell after the first stage. seconds: what a process
+    of it takes. left: seconds for all that is still to come.
+    """
+    if not stage.part:
+        return {cell.id: first_of(cell) for cell in cells}
+    there = {key: samples.processes for key, samples in found.items()}
+    goals = {cell.id: max(there[cell.id], min(
+        cell.processes, sharpness.needed(found[cell.id]) if stage.by_spread else cell.processes))
+        for cell in cells}
+    cost = sum((goals[key] - there[key]) * seconds[key] for key in goals)
+    share = min(1.0, max(left, 0.0) / cost) if cost else 1.0
+    if share < 1:
+        goals = {key: there[key] + round(share * (goal - there[key]))
+                 for key, goal in goals.items()}
+    if not stage.by_spread:
+        return {key: max(there[key], math.ceil(stage.part * goal)) for key, goal in goals.items()}
+    return {key: there[key] + math.ceil(stage.part * (goal - there[key]))
+            for key, goal in goals.items()}
+
+
+class Decisions:
+    """results/RUN/looks.json: what was decided whenever cells were measured together.
+
+    Who asks for the same cells in the same minutes goes on where it was stopped.
+    before: seconds of measuring that are there already, and cost no time.
+    """
+
+    def __init__(self, run: paths.Run, cells: Iterable[Cell], minutes: float, before: float):
+        self._path = run.measured / "looks.json"
+        asked = {"cells": sorted(cell.id for cell in cells),
+                 "minutes": None if math.isinf(minutes) else minutes}
+        self._all = _read(self._path)
+        same = [entry for entry in self._all
+                if not entry["ended"] and asked.items() <= entry.items()]
+        self._own = same[-1] if same else {
+            **asked, "before_seconds": before, "targets": {}, "drawing_seconds": {}, "ended": False}
+        if not same:
+            self._all.append(self._own)
+
+    def targets(self, stage: Stage) -> dict[str, int] | None:
+        """What was decided for a stage; None where nothing was yet."""
+        return self._own["targets"].get(stage.name)
+
+    def decide(self, stage: Stage, decided: dict[str, int]) -> None:
+        self._own["targets"][stage.name] = decided
+        self._write()
+
+    def drew(self, stage: Stage, seconds: float) -> None:
+        self._own["drawing_seconds"][stage.name] = seconds
+        self._write()
+
+    def end(self) -> None:
+        """Who asks for the same again, asks for more."""
+        self._own["ended"] = True
+        self._write()
+
+    def spent(self, measured: float) -> float:
+        """Seconds, of so many that all measuring of these cells took, that count."""
+        return measured - self._own["before_seconds"] + sum(self.drawing_seconds)
+
+    @property
+    def drawing_seconds(self) -> list[float]:
+        """Of each look that was drawn."""
+        return list(self._own["drawing_seconds"].values())
+
+    def _write(self) -> None:
+        paths.write_atomically(self._path, json.dumps(self._all, indent=1).encode())
+
+
+def _read(path) -> list[dict]:
+    try:
+        found = json.loads(path.read_text())
+        for entry in found:
+            if not set(entry) >= FIELDS:
+                raise ValueError("an entry lacks something")
+        return found
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise Damaged(f"file {paths.shown(path)}", f"not readable ({one_line(error)})",
+                      "delete it and run again: cells are kept, and it is decided anew how many "
+                      "processes each still gets") from error
