@@ -40,6 +40,28 @@ const char *const fact_names[FACTS + 1] = {
 	[FACT_TAKEN_BACK] = "taken_back",
 };
 
+const char *const phase_names[PHASES + 1] = {
+	[PHASE_POOLS] = "pools",   [PHASE_START] = "start",
+	[PHASE_VERIFY] = "verify", [PHASE_SAMPLES] = "samples",
+	[PHASE_PAUSES] = "pauses", [PHASE_REST] = "rest",
+	[PHASE_END] = "end",
+};
+
+static void phases_start(struct bench *b)
+{
+	b->phase = PHASE_POOLS;
+	b->phase_since = now_ns();
+}
+
+void phase_begin(struct bench *b, enum phase phase)
+{
+	uint64_t now = now_ns();
+
+	b->phase_ns[b->phase] += now - b->phase_since;
+	b->phase = phase;
+	b->phase_since = now;
+}
+
 /* Not always as long: a sleep in step with the clock tick meets it always. */
 static void pause_before(const struct bench *b, uint64_t *state)
 {
@@ -57,20 +79,52 @@ static void run_round(struct bench *b, unsigned int *order, uint64_t *state,
 		struct arm *arm = &b->arms[order[slot]];
 		struct sample sample;
 
+		phase_begin(b, PHASE_PAUSES);
 		pause_before(b, state);
+		phase_begin(b, PHASE_REST);
+		/* Which says itself where its preparations end. */
 		sample = arm->probe->take(b, arm);
+		phase_begin(b, PHASE_REST);
 		arm->ns[round] = sample.ns;
 		arm->caller_cpu_ns[round] = sample.caller_cpu_ns;
 		arm->worker_cpu_ns[round] = sample.worker_cpu_ns;
 	}
 }
 
-static void forget(struct arm *arm)
+static void forget_samples(struct arm *arm)
 {
 	for (int i = 0; i < CHANNELS; i++)
 		arm->channel[i].count = 0;
 	for (int i = 0; i < FACTS; i++)
 		arm->fact[i] = -1;
+}
+
+/* There is one such round however many are measured: a cost of the start. */
+static void forget_round(struct bench *b)
+{
+	for (unsigned int i = 0; i < b->count; i++)
+		forget_samples(&b->arms[i]);
+	for (int i = PHASE_SAMPLES; i <= PHASE_REST; i++) {
+		b->phase_ns[PHASE_START] += b->phase_ns[i];
+		b->phase_ns[i] = 0;
+	}
+}
+
+/* Median time of a copy of nothing: whatever the caches hold. */
+static double overhead_ns(struct bench *b)
+{
+	enum { SAMPLES = 1001 };
+	uint64_t ns[SAMPLES];
+	const struct limits limits = { b->cell.base, b->cell.folio, 1 };
+	struct arm empty = {};
+	struct span span;
+
+	variant_parse(&empty.v, "serial:bulk:empty");
+	variant_resolve(&empty.v, &limits);
+	span = next_span(b, &empty.v);
+	for (unsigned int i = 0; i < SAMPLES; i++)
+		ns[i] = time_copy(b, &empty, &span).ns;
+	return median(ns, SAMPLES);
 }
 
 const char *bench_run(struct bench *b)
@@ -81,11 +135,13 @@ const char *bench_run(struct bench *b)
 	for (unsigned int i = 0; i < b->count; i++)
 		order[i] = i;
 	/* Once unmeasured; what it writes, the first round overwrites. */
+	phase_begin(b, PHASE_REST);
 	run_round(b, order, &state, 0);
-	for (unsigned int i = 0; i < b->count; i++)
-		forget(&b->arms[i]);
+	phase_begin(b, PHASE_REST);
+	forget_round(b);
 	for (unsigned int round = 0; round < b->cell.rounds; round++)
 		run_round(b, order, &state, round);
+	phase_begin(b, PHASE_END);
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct arm *arm = &b->arms[i];
 
@@ -97,6 +153,7 @@ const char *bench_run(struct bench *b)
 				return "the clock stood still over a copy: "
 				       "take a larger --huge";
 	}
+	b->overhead_ns = overhead_ns(b);
 	return NULL;
 }
 
@@ -221,6 +278,7 @@ const char *bench_open(struct bench *b)
 {
 	const char *wrong;
 
+	phases_start(b);
 	/* First: memory comes from the node of the CPU that touches it. */
 	if (pin_to_cpu(b->cell.cpus[0]))
 		return "cannot run on the first of the CPUs: give others "
@@ -233,6 +291,7 @@ const char *bench_open(struct bench *b)
 	if (wrong)
 		return wrong;
 	fill_unique(&b->src);
+	phase_begin(b, PHASE_START);
 	/* A sanitizer starts a thread of its own along with the first. */
 	priority_allowed(PRIORITY_NORMAL);
 	b->threads_before = threads_now();
@@ -275,6 +334,12 @@ const char *bench_close(struct bench *b)
 		       "would suffer from it";
 	pool_destroy(&b->src);
 	pool_destroy(&b->dst);
+	phase_begin(b, PHASE_END);
+	return NULL;
+}
+
+void bench_free(struct bench *b)
+{
 	for (unsigned int i = 0; i < b->count; i++) {
 		free(b->arms[i].ns);
 		free(b->arms[i].caller_cpu_ns);
@@ -282,20 +347,4 @@ const char *bench_close(struct bench *b)
 		for (int c = 0; c < CHANNELS; c++)
 			free(b->arms[i].channel[c].at);
 	}
-	return NULL;
-}
-
-double bench_overhead_ns(struct bench *b)
-{
-	enum { SAMPLES = 1001 };
-	uint64_t ns[SAMPLES];
-	const struct limits limits = { b->cell.base, b->cell.folio, 1 };
-	const struct probe *probe = probe_of_a_copy();
-	struct arm empty = {};
-
-	variant_parse(&empty.v, "serial:bulk:empty");
-	variant_resolve(&empty.v, &limits);
-	for (unsigned int i = 0; i < SAMPLES; i++)
-		ns[i] = probe->take(b, &empty).ns;
-	return median(ns, SAMPLES);
 }

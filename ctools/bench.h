@@ -89,6 +89,20 @@ struct arm {
 	int64_t fact[FACTS]; /* -1: does not apply */
 };
 
+/* What a process spends its time for; each moment belongs to one of them. */
+enum phase {
+	PHASE_POOLS, /* made, faulted in, filled */
+	PHASE_START, /* threads, calibration, the round that is not measured */
+	PHASE_VERIFY,
+	PHASE_SAMPLES, /* copies, and windows of a victim */
+	PHASE_PAUSES,  /* that were asked for before them */
+	PHASE_REST,    /* of the rounds: order, caches */
+	PHASE_END,     /* what the bench itself costs; nothing is to be left */
+	PHASES
+};
+
+extern const char *const phase_names[PHASES + 1]; /* ends with NULL */
+
 struct bench {
 	struct cell cell;
 	struct arm *arms;
@@ -102,18 +116,25 @@ struct bench {
 	size_t next_pair;
 	unsigned int threads_before;	    /* in this process */
 	double llc_load_ns, memory_load_ns; /* 0: not measured */
+	double overhead_ns; /* median time of a copy of nothing */
+	enum phase phase;   /* that we are in */
+	uint64_t phase_since, phase_ns[PHASES];
 };
 
-/* Each returns NULL, or what went wrong in one line. */
+/*
+ * Each returns NULL, or what went wrong in one line. What a closed one has
+ * measured stays, until it is freed.
+ */
 const char *bench_open(struct bench *b);
 const char *bench_run(struct bench *b);
 const char *bench_close(struct bench *b);
+void bench_free(struct bench *b);
+
+/* Ends the phase before it. Never within what is timed: it reads the clock. */
+void phase_begin(struct bench *b, enum phase phase);
 
 /* In verify.c. */
 const char *bench_verify(struct bench *b, const struct arm *arm);
 int copies_bytes(const struct variant *v);
-
-/* Median time of a copy of nothing, taken as a sample is taken, in ns. */
-double bench_overhead_ns(struct bench *b);
 
 #endif

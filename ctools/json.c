@@ -58,7 +58,7 @@ static void json_arm(const struct bench *b, const struct arm *arm)
 	fputs("}}", stdout);
 }
 
-void print_json(struct bench *b)
+void print_json(const struct bench *b)
 {
 	const struct cell *c = &b->cell;
 	const struct victim_kind *victim = victim_of(c);
@@ -85,7 +85,11 @@ void print_json(struct bench *b)
 	if (b->llc_load_ns > 0)
 		printf(",\"llc_load_ns\":%.2f,\"memory_load_ns\":%.2f",
 		       b->llc_load_ns, b->memory_load_ns);
-	printf(",\"overhead_ns\":%.1f,\"arms\":[", bench_overhead_ns(b));
+	printf(",\"overhead_ns\":%.1f,\"phases_ns\":{", b->overhead_ns);
+	for (int i = 0; i < PHASES; i++)
+		printf("%s\"%s\":%" PRIu64, i ? "," : "", phase_names[i],
+		       b->phase_ns[i]);
+	fputs("},\"arms\":[", stdout);
 	for (unsigned int i = 0; i < b->count; i++) {
 		if (i)
 			putchar(',');

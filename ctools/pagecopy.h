@@ -48,7 +48,7 @@ void explain_json(const struct bench *b);
 void json_resolved(const struct variant *v);
 
 /* json.c: every sample of one process. */
-void print_json(struct bench *b);
+void print_json(const struct bench *b);
 const char *state_word(int warm);
 
 /* processes.c: what is asked for, in as many processes. */
@@ -58,7 +58,7 @@ void verify(struct bench *b);
 /* summary.c: what a process hands over when text is wanted, and the text. */
 struct report;
 size_t report_bytes(unsigned int arms);
-void fill_report(struct report *report, struct bench *b);
+void fill_report(struct report *report, const struct bench *b);
 void print_text(const struct bench *b, const char *reports,
 		unsigned int processes);
 

@@ -24,17 +24,12 @@ PROBES(DECLARED)
 static const struct probe *const probes[] = { PROBES(ENTRY) };
 #define COUNT (sizeof(probes) / sizeof(probes[0]))
 
-const struct probe *probe_of_a_copy(void)
-{
-	return &copy_probe;
-}
-
 const struct probe *probe_for(const struct cell *cell, const struct variant *v)
 {
 	for (unsigned int i = 0; i < COUNT; i++)
 		if (probes[i]->is_for(cell, v))
 			return probes[i];
-	return probe_of_a_copy();
+	return &copy_probe;
 }
 
 const char copies_heading[] =

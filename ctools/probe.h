@@ -26,8 +26,6 @@ struct probe {
 };
 
 const struct probe *probe_for(const struct cell *cell, const struct variant *v);
-/* The one that asks for nothing: a copy by one migrator. */
-const struct probe *probe_of_a_copy(void);
 const char *probes_open(struct bench *b);
 void probes_close(struct bench *b);
 
@@ -46,6 +44,10 @@ struct workers *begin_sample(struct bench *b, const struct variant *v,
 			     struct sample *sample);
 void end_sample(const struct variant *v, struct workers *w,
 		struct sample *sample);
+
+/* Of the probe that asks for nothing: one copy by one migrator. */
+struct sample time_copy(struct bench *b, struct arm *arm,
+			const struct span *span);
 
 void add_value(struct arm *arm, enum channel channel, uint64_t ns);
 void add_fact(struct arm *arm, enum fact fact, uint64_t count);

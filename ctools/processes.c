@@ -14,6 +14,7 @@
 
 static void verify_all(struct bench *b, enum output output)
 {
+	phase_begin(b, PHASE_VERIFY);
 	for (unsigned int i = 0; i < b->count; i++) {
 		const char *wrong = bench_verify(b, &b->arms[i]);
 
@@ -33,7 +34,7 @@ static void must(const char *wrong)
 }
 
 /* In a child, whose own output nobody reads. */
-static void keep_samples(struct bench *b, const char *file)
+static void keep_samples(const struct bench *b, const char *file)
 {
 	if (!freopen(file, "a", stdout))
 		die("--samples=%s: %s", file, strerror(errno));
@@ -50,6 +51,7 @@ void verify(struct bench *b)
 		       copies_bytes(&b->arms[i].v) ? "every byte right" :
 						     "nothing to copy");
 	must(bench_close(b));
+	bench_free(b);
 	finish_output();
 }
 
@@ -60,13 +62,15 @@ static void measure_once(struct bench *b, const struct options *o,
 	must(bench_open(b));
 	verify_all(b, o->output);
 	must(bench_run(b));
+	/* Before it is told of: what a process spends on its end is told, too. */
+	must(bench_close(b));
 	if (o->output == OUTPUT_JSON)
 		print_json(b);
 	else
 		fill_report(report, b);
 	if (o->samples)
 		keep_samples(b, o->samples);
-	must(bench_close(b));
+	bench_free(b);
 	finish_output();
 }
 

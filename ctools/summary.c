@@ -42,9 +42,9 @@ static struct summary summarise(const struct bench *b, const struct arm *arm)
 	};
 }
 
-void fill_report(struct report *report, struct bench *b)
+void fill_report(struct report *report, const struct bench *b)
 {
-	report->overhead_ns = bench_overhead_ns(b);
+	report->overhead_ns = b->overhead_ns;
 	report->huge_share = (double)(b->src.huge_bytes + b->dst.huge_bytes) /
 		(double)(b->src.bytes + b->dst.bytes);
 	for (unsigned int i = 0; i < b->count; i++)

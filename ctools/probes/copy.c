@@ -27,19 +27,17 @@ static void add_observed(struct arm *arm, const struct observed *seen)
 	add_fact(arm, FACT_STALE, seen->stale);
 }
 
-static struct sample take_copy(struct bench *b, struct arm *arm)
+struct sample time_copy(struct bench *b, struct arm *arm,
+			const struct span *span)
 {
 	const struct variant *v = &arm->v;
-	struct span span = next_span(b, v);
 	struct observed seen = {};
 	struct sample sample = {};
-	struct workers *w;
+	struct workers *w = begin_sample(b, v, &sample);
 	uint64_t start, end;
 
-	prepare_caches(b, &span);
-	w = begin_sample(b, v, &sample);
 	start = now_ns();
-	copy_span(v, w, 0, &span, &seen);
+	copy_span(v, w, 0, span, &seen);
 	end = now_ns();
 	end_sample(v, w, &sample);
 	sample.ns = v->observe == OBSERVE_STRETCH ? seen.longest_ns :
@@ -49,6 +47,15 @@ static struct sample take_copy(struct bench *b, struct arm *arm)
 	if (seen.timeline.queued)
 		add_timeline(arm, &seen.timeline, start, end);
 	return sample;
+}
+
+static struct sample take_copy(struct bench *b, struct arm *arm)
+{
+	struct span span = next_span(b, &arm->v);
+
+	prepare_caches(b, &span);
+	phase_begin(b, PHASE_SAMPLES);
+	return time_copy(b, arm, &span);
 }
 
 static int is_copy(const struct cell *cell, const struct variant *v)

@@ -15,6 +15,7 @@ static struct sample take_crowd(struct bench *b, struct arm *arm)
 		spans[i] = next_span(b, v);
 		prepare_caches(b, &spans[i]);
 	}
+	phase_begin(b, PHASE_SAMPLES);
 	if (w)
 		sample.worker_cpu_ns = workers_cpu_ns(w);
 	sample.ns = migrators_run(b->migrators, v, w, spans, latency_ns);

@@ -17,6 +17,7 @@ static struct sample take_recovery(struct bench *b, struct arm *arm)
 	uint64_t before, after;
 
 	ring_walk(b->ring, 2 * lines);
+	phase_begin(b, PHASE_SAMPLES);
 	w = begin_sample(b, v, &sample);
 	if (v->strategy != STRATEGY_ALONE) {
 		struct span span = next_span(b, v);

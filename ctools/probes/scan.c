@@ -29,6 +29,7 @@ static struct sample take_scan(struct bench *b, struct arm *arm)
 			    NULL);
 	else
 		idle_scan(v->scan_cpus);
+	phase_begin(b, PHASE_SAMPLES);
 	start = now_ns();
 	for (int look = 0; look < scan_looks(v); look++)
 		idle_scan(v->scan_cpus);

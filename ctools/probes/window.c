@@ -67,10 +67,13 @@ static struct sample take_window(struct bench *b, struct arm *arm)
 	const struct variant *v = &arm->v;
 	struct victim_state before, after;
 	struct sample sample = {};
-	struct energy energy = read_energy(b->cell.energy);
-	struct workers *w = begin_sample(b, v, &sample);
+	struct energy energy;
+	struct workers *w;
 	uint64_t start, end, units;
 
+	phase_begin(b, PHASE_SAMPLES);
+	energy = read_energy(b->cell.energy);
+	w = begin_sample(b, v, &sample);
 	before = victim_read(b->victim);
 	start = now_ns();
 	if (v->strategy != STRATEGY_ALONE)
