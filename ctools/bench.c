@@ -49,7 +49,7 @@ const char *const phase_names[PHASES + 1] = {
 
 static void phases_start(struct bench *b)
 {
-	b->phase = PHASE_POOLS;
+	b->phase = PHASE_START;
 	b->phase_since = now_ns();
 }
 
@@ -283,6 +283,9 @@ const char *bench_open(struct bench *b)
 	if (pin_to_cpu(b->cell.cpus[0]))
 		return "cannot run on the first of the CPUs: give others "
 		       "with --cpus";
+	/* Before the pools, which take over its memory, and any victim. */
+	measure_residence(b);
+	phase_begin(b, PHASE_POOLS);
 	wrong = make_pool(&b->src, &b->cell, b->cell.src_node);
 	if (!wrong)
 		wrong = make_pool(&b->dst, &b->cell, b->cell.dst_node);
@@ -300,7 +303,6 @@ const char *bench_open(struct bench *b)
 		wrong = probes_open(b);
 	if (wrong)
 		return wrong;
-	measure_residence(b);
 	wrong = start_load(b);
 	if (wrong)
 		return wrong;
