@@ -9,6 +9,7 @@ pyperf benchmarks could give, and no Python starts for it.
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pyperf
@@ -17,6 +18,9 @@ from artifact import ctools, machine, paths
 from artifact.cells import CALLER_CPU, WORKERS_CPU, Cell
 from artifact.measuring import wakeup
 from artifact.problem import Problem, WrongCopy, one_line
+
+# Phases that grow with the number of rounds.
+IN_ROUNDS = ("samples", "pauses", "rest")
 
 
 def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
@@ -28,8 +32,8 @@ def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
     """
     before = machine.volatile()
     woken = wakeup.round_trips(*cell.cpus[:2]) if cell.experiment == "dispatch" and cell.cpus else {}
-    result = _pagecopy(cell, seed)
-    facts = {**facts, **woken, **_of_victim(cell),
+    result, seconds = _pagecopy(cell, seed)
+    facts = {**facts, **woken, **_of_victim(cell), **_of_time(result["phases_ns"], seconds),
              **_of_process(result, before, machine.volatile())}
     found = _benchmarks(cell, result, _of_environment() | facts)
     with paths.writing(output):
@@ -37,14 +41,17 @@ def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
         pyperf.BenchmarkSuite(found).dump(str(output), replace=True)
 
 
-def _pagecopy(cell: Cell, seed: int) -> dict:
+def _pagecopy(cell: Cell, seed: int) -> tuple[dict, float]:
+    """What it told, and how many seconds it ran."""
+    started = time.monotonic()
     done = subprocess.run([ctools.PAGECOPY, *cell.command(seed)], capture_output=True, text=True,
                           preexec_fn=ctools.die_with_parent)
+    seconds = time.monotonic() - started
     if done.returncode:
         kind = WrongCopy if done.returncode == ctools.WRONG_COPY else Problem
         why = ctools.complaint(done.stderr) or f"pagecopy ended with status {done.returncode}"
         raise kind(f"cell {cell.id}", one_line(why), "finished cells are kept: run again to go on")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout), seconds
 
 
 def _benchmarks(cell: Cell, result: dict, facts: dict) -> list[pyperf.Benchmark]:
@@ -92,6 +99,15 @@ def _of_victim(cell: Cell) -> dict:
         return {}
     listed = ctools.listed()
     return {"victim": listed["victims"][name]["description"], "timer_ns": listed["timer_ns"]}
+
+
+def _of_time(phases_ns: dict[str, int], seconds: float) -> dict[str, float]:
+    """Where a process's seconds went: by its phases, and by what grows with the
+    number of rounds and what does not."""
+    sampled = sum(phases_ns[phase] for phase in IN_ROUNDS) / 1e9
+    return {**{f"seconds_{phase}": ns / 1e9 for phase, ns in phases_ns.items()},
+            "seconds_process": seconds, "seconds_sampled": sampled,
+            "seconds_started": seconds - sampled}
 
 
 def _of_process(result: dict, before: dict, after: dict) -> dict:
