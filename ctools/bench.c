@@ -307,7 +307,12 @@ const char *bench_open(struct bench *b)
 	if (wrong)
 		return wrong;
 	calibrate_delays(b);
-	/* Last: the workers are to stay outside. */
+	return NULL;
+}
+
+const char *bench_limit(struct bench *b)
+{
+	phase_begin(b, PHASE_START);
 	return b->cell.limit_percent ? limit_begin(b->cell.limit_percent) :
 				       NULL;
 }

@@ -126,6 +126,8 @@ struct bench {
  * measured stays, until it is freed.
  */
 const char *bench_open(struct bench *b);
+/* After the workers, who are to stay outside, and before what is timed. */
+const char *bench_limit(struct bench *b);
 const char *bench_run(struct bench *b);
 const char *bench_close(struct bench *b);
 void bench_free(struct bench *b);
