@@ -114,6 +114,7 @@ struct bench {
 	struct ring *ring;
 	struct load *load;
 	size_t next_pair;
+	int rehearses;			    /* a round that is not measured */
 	unsigned int threads_before;	    /* in this process */
 	double llc_load_ns, memory_load_ns; /* 0: not measured */
 	double overhead_ns; /* median time of a copy of nothing */
