@@ -18,7 +18,7 @@ from pathlib import Path
 import pyperf
 import pytest
 
-from artifact import ctools, estimate, machine, paths, planning, questions
+from artifact import allocation, ctools, estimate, machine, paths, planning, questions
 from artifact.measured import mixture
 from artifact.measuring import gate, looks, passes, progress
 from artifact.problem import Problem, Unwritable
@@ -56,6 +56,27 @@ def test_samples_come_back_as_they_were_paired(results):
     assert all((array > 0).all() for array in samples.cpu_seconds.values())
     assert samples.bytes[cell.variants[0]] == 64 << 10
     assert [facts["seed"] for facts in samples.facts] == [1, 2, 3]
+
+
+def test_where_a_process_spent_its_seconds_is_kept(results):
+    run, cell = paths.run("one"), tiny_cell()
+    ctools.build()
+    started = time.monotonic()
+    passes.measure(run, [cell], quietly)
+    ran = time.monotonic() - started
+    samples = read_timed(run, cell)
+    for facts in samples.facts:
+        phases = [facts[f"seconds_{phase}"] for phase in
+                  ("pools", "start", "verify", "samples", "pauses", "rest", "end")]
+        assert min(phases) >= 0 and sum(phases) <= facts["seconds_process"]
+        assert facts["seconds_sampled"] == pytest.approx(sum(phases[3:6]))
+        assert facts["seconds_started"] >= sum(phases[:3]) + phases[6]
+        assert facts["seconds_started"] + facts["seconds_sampled"] == \
+            pytest.approx(facts["seconds_process"])
+    assert sum(facts["seconds_process"] for facts in samples.facts) <= ran
+    start, each = allocation.costs(samples, start=1e9)
+    assert start + cell.rounds * each == pytest.approx(
+        sum(facts["seconds_process"] for facts in samples.facts) / 2)
 
 
 @pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")

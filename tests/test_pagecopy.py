@@ -4,6 +4,7 @@
 import json
 import resource
 import signal
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -212,6 +213,51 @@ def test_json_has_every_sample_of_every_arm(pagecopy):
         assert delayed["delay_ns"] == 50 and delayed["delay_achieved_ns"] > 0
         assert len(parallel["worker_cpu_ns"]) == 5 and min(parallel["worker_cpu_ns"]) > 0
         assert min(bulk["caller_cpu_ns"]) > 0
+
+
+def phases(pagecopy, *arguments, **more):
+    """Of one process, with what it told; as many ns as it ran, or less."""
+    started = time.monotonic_ns()
+    status, output, said = pagecopy("--json", *SMALL, "--processes=1", *arguments, **more)
+    ran = time.monotonic_ns() - started
+    assert (status, said) == (0, [])
+    process = json.loads(output)
+    found = process["phases_ns"]
+    assert list(found) == ["pools", "start", "verify", "samples", "pauses", "rest", "end"]
+    assert min(found.values()) >= 0 and sum(found.values()) <= ran
+    return found, process
+
+
+def test_every_phase_has_at_least_what_was_to_happen_in_it(pagecopy):
+    """A planted copy sleeps for 5 ms, a pause for 2 ms, and no sleep is shorter."""
+    ctools.build(ctools.PLANTED)
+    found, process = phases(pagecopy, "--rounds=4", "--pause=2000", "serial:bulk:planted-dozing",
+                            "serial:bulk:memcpy", program=ctools.PLANTED)
+    assert found["verify"] >= 5e6 and found["start"] >= 5e6
+    assert found["samples"] >= sum(sum(arm["ns"]) for arm in process["arms"]) >= 4 * 5e6
+    assert found["pauses"] >= 4 * 2 * 2e6
+    assert found["pools"] > 0 and found["rest"] > 0 and found["end"] > 0
+
+
+@pytest.mark.parametrize("arguments, channel", [
+    (["--victim=integer", "--window=5", "--rate=400", "alone:bulk:empty", "serial:bulk:memcpy"],
+     "window"),
+    (["--recover=l2", "alone:bulk:empty", "serial:bulk:memcpy"], "pass"),
+    (["--pairs=16", "serial:bulk:memcpy:migrators=2"], None),
+    (["scan:hot:64"], None),
+])
+def test_whatever_a_sample_is_its_time_is_the_samples(pagecopy, arguments, channel):
+    found, process = phases(pagecopy, "--rounds=3", *arguments)
+    assert found["samples"] >= sum(sum(arm["channels"][channel] if channel else arm["ns"])
+                                   for arm in process["arms"])
+
+
+def test_a_window_that_is_measured_is_a_whole_one(pagecopy):
+    """That of the round before them need not be: a copy is enough for it."""
+    _, process = phases(pagecopy, "--rounds=3", "--victim=integer", "--window=20", "--rate=200",
+                        "alone:bulk:empty", "serial:bulk:memcpy")
+    assert all(len(arm["channels"]["window"]) == 3 and min(arm["channels"]["window"]) >= 20e6
+               for arm in process["arms"])
 
 
 @seen_in_time
