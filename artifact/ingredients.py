@@ -120,12 +120,12 @@ def _chunk(sizes: Sizes) -> int:
 
 
 def under_load(experiment: str, load: int, options: tuple[str, ...], rounds: int, processes: int,
-               variants: Iterable[str]) -> Cell:
+               variants: Iterable[str], sharpness: float) -> Cell:
     """load: in percent of each CPU. Of rounds as many as pagecopy allows at most."""
     return Cell(experiment, f"{load}-percent",
                 (*options, f"--load={load}", f"--pause={PAUSE_US}",
                  f"--rounds={min(rounds, 100_000)}"),
-                tuple(variants), processes, resolution=0.15, quiet=True)
+                tuple(variants), processes, resolution=0.15, quiet=True, sharpness=sharpness)
 
 
 def that_fit(host: Host, huge: int, batches: Iterable[int]) -> tuple[list[int], Skipped]:

@@ -156,7 +156,7 @@ def test_a_run_that_lacks_a_cell_cannot_be_packed(results):
     shutil.copytree(paths.RECORDED / RECORDED, results / "copy")
     next((results / "copy" / "cells").glob("threads-*.json.gz")).unlink()
     run = paths.Run(results / "copy", results / "drawn", may_measure=False)
-    with pytest.raises(Problem, match="not measured to its end .1 of .* cells are missing"):
+    with pytest.raises(Problem, match="not measured far enough .1 of .* cells are missing"):
         pack.pack(run)
 
 

@@ -184,7 +184,7 @@ def test_what_is_there_can_be_read_at_any_time(results, made_up):
         made_up.last = stop
         with pytest.raises(KeyboardInterrupt):
             passes.measure(run, CELLS, quietly)
-        found = measured.of(run)
+        found = measured.Measured(run, plan.read_own(run))
         if stop < 8:
             assert found.not_yet == ("test",) and not found.plan.cells
             assert "not measured far enough" in dict(found.plan.skipped)["test"]

@@ -39,7 +39,8 @@ def cells(host: Host, crew: Teams, migrators: Iterable[int], processes: int,
     found = [Cell("concurrent", f"{count}-migrators",
                   (*options, f"--rounds={rounds * (copies if count == 1 else 1)}"),
                   tuple(arm if count == 1 else f"{arm}:migrators={count}"
-                        for arm in (*crew.serial, *ways)), processes, resolution=0.05, quiet=True)
+                        for arm in (*crew.serial, *ways)), processes, resolution=0.05, quiet=True,
+                  sharpness=0.10)
              for count in wanted if count == 1 or count * copies in fitting]
     return found, (*too_large, ("spinning teams of several migrators",
                                 "a worker that spins keeps the migrator of its CPU from running"))

@@ -28,7 +28,7 @@ def cells(crew: Teams, pauses_us: Iterable[int], processes: int, rounds: int) ->
     empty = crew.parallel(":observe=phases", without={"pick-idle"}, primitive="empty")
     return [Cell("dispatch", f"after-{pause}us",
                  (*crew.options, f"--pause={pause}", f"--rounds={rounds}"),
-                 (*crew.serial, *empty), processes, resolution=0.10, quiet=True)
+                 (*crew.serial, *empty), processes, resolution=0.10, quiet=True, sharpness=0.05)
             for pause in pauses]
 
 

@@ -27,7 +27,7 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
         *crew.options, "--victim=timer", "--window=50", "--rate=500",
         f"--energy={','.join(host.energy)}", f"--rounds={rounds}"),
         (ALONE, *crew.serial, *crew.parallel(without={"pick-idle"})), processes,
-        resolution=0.25, quiet=True)], ()
+        resolution=0.25, quiet=True, sharpness=0.05)], ()
 
 
 def joules_per_gib(samples: Samples, arm: str) -> Estimate:

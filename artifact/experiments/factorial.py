@@ -27,7 +27,8 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], folios: Iterable[int], pr
     return [Cell("factorial", f"{count}-folio",
                  (*sizes.options, on_cpus(spread), rounds_of_batches(rounds, count)),
                  tuple(folios_of(arm, count) for arm in arms), processes,
-                 resolution=0.02 if count == 1 else 0.04, quiet=True) for count in unique(folios)]
+                 resolution=0.02 if count == 1 else 0.04, quiet=True,
+                 sharpness=0.04 if count == 1 else 0.07) for count in unique(folios)]
 
 
 def _crossed(primitives, threads) -> list[str]:

@@ -32,7 +32,7 @@ def cells(host: Host, crew: Teams, scanned_cpus: Iterable[int], processes: int,
                      f"give at most {host.scan_most}")
     return [Cell("idle-scan", "lines", (*crew.options, f"--rounds={4 * rounds}"),
                  tuple(f"scan:{how}:{count}" for how in ("hot", "written") for count in counts),
-                 processes, resolution=0.25, quiet=True)]
+                 processes, resolution=0.25, quiet=True, sharpness=0.20)]
 
 
 def scan_ns(samples: Samples, how: str) -> dict[int, float]:

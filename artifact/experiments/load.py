@@ -26,16 +26,18 @@ ANY_CPU, IDLE_CPU = BY_ID["works"], BY_ID["pick-idle"]
 
 
 def cells(crew: Teams, loads: Iterable[int], processes: int, rounds: int) -> list[Cell]:
-    """A cell for each load. Who runs when is a lottery, the more so the more load
-    there is: more rounds and processes."""
+    """A cell for each load. Who runs when is a lottery: more processes. Beyond
+    saturation a worker that comes too late is rare and is counted: more of both."""
     wanted = sorted(set(loads))
     not_empty(loads=wanted)
     for each in wanted:
         if not 0 <= each <= 400:
             raise Misuse(f"loads: {each!r}", "not a load in percent of each CPU",
                          "give 0 to 400, as 0, 50, 100, 200")
-    return [under_load("load", each, crew.options, rounds * (4 + each // 50), 2 * processes,
-                       (*crew.serial, *crew.parallel(":observe=phases"))) for each in wanted]
+    return [under_load("load", each, crew.options, rounds * (5 if each > 100 else 3),
+                       processes * (3 if each > 100 else 2), sharpness=0.06,
+                       variants=(*crew.serial, *crew.parallel(":observe=phases")))
+            for each in wanted]
 
 
 def delays(samples: Samples, arm: str) -> np.ndarray:

@@ -33,7 +33,7 @@ def cells(host: Host, sizes: Sizes, delays_ns: Iterable[int], processes: int,
     return [Cell(
         "map-cost", "sweep", (*sizes.options, f"--rounds={rounds}"),
         (f"serial:bulk:{own}", *(rung.format(own) for rung in LADDER[:3]),
-         *(f"serial:page:{own}:delay={delay}" for delay in delays)), processes)]
+         *(f"serial:page:{own}:delay={delay}" for delay in delays)), processes, sharpness=0.025)]
 
 
 def published_gain() -> float:

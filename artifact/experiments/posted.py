@@ -19,5 +19,5 @@ def cells(crew: Teams, processes: int, rounds: int) -> list[Cell]:
     ways = crew.parallel(primitive=Variant.parse(own).primitive, without={
         "padata", "low", "idle", "reclaims", "chunks", "chunks-low", "pick-idle", "spawn",
         "spin"})
-    return [under_load("posted", load, crew.options, 12 * rounds, 4 * processes, (own, *ways))
-            for load in LOADS]
+    return [under_load("posted", load, crew.options, 6 * rounds, 5 * processes, (own, *ways),
+                       sharpness=0.05) for load in LOADS]

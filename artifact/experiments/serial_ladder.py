@@ -41,15 +41,13 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
         (*sizes.options, f"--source-node={nodes[0]}", f"--destination-node={nodes[-1]}",
          f"--rounds={rounds}"),
         unique(rung.format(p) for p in dict.fromkeys((host.copy_page, *swept))
-               for rung in (TODAY, *LADDER)), processes)], ()
+               for rung in (TODAY, *LADDER)), processes, sharpness=0.025)], ()
 
 
 def _of_state(host: Host, chosen: list[str], sizes: Sizes, state: str, processes: int,
               rounds: int) -> Cell:
     """Every rung of every routine; of the slowest, which is the floor, just one."""
     source, destination = _two_states(state)
-    # A migrated folio is in no cache: from these the claims are judged.
-    rounds *= 2 if state == "cold/cold" else 1
     own, floor = host.copy_page, [p for p in chosen if "floor" in host.roles[p]]
     others = [p for p in chosen if p != own and p not in floor]
     return Cell(
@@ -57,7 +55,9 @@ def _of_state(host: Host, chosen: list[str], sizes: Sizes, state: str, processes
         (*sizes.options, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
         unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
                 *(rung.format(p) for p in others for rung in LADDER),
-                *(f"serial:bulk:{p}" for p in floor))), processes)
+                *(f"serial:bulk:{p}" for p in floor))), processes,
+        # A migrated folio is in no cache: from these the claims are judged.
+        sharpness=0.017 if state == "cold/cold" else 0.025)
 
 
 def _two_states(text: str) -> tuple[str, str]:

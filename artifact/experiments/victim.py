@@ -43,9 +43,9 @@ def cells(host: Host, crew: Teams, victims: Iterable[str], window_ms: int, rate:
                      f"give a rate of at least {-(-1000 // window_ms)}")
     return [Cell("victim", name,
                  (*crew.options, f"--victim={name}", f"--window={window_ms}", f"--rate={rate}",
-                  f"--rounds={max(1, rounds * 2 // 3)}"),
+                  f"--rounds={max(1, rounds // 2)}"),
                  (ALONE, *crew.serial, *crew.parallel(without={"pick-idle"})),
-                 processes, resolution=0.10, quiet=True) for name in wanted]
+                 processes, resolution=0.10, quiet=True, sharpness=0.025) for name in wanted]
 
 
 def victim_rate(samples: Samples, arm: str) -> Estimate:

@@ -13,7 +13,7 @@ from artifact import ctools, machine
 from artifact.cells import Cell
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
-QUIET_SECONDS = 0.2     # looked at before each process of such a cell
+QUIET_SECONDS = 0.05    # looked at before each process of such a cell
 SHARED = 1.3            # times the reference: somebody else is on this core
 # The reference: what the quicker tenth of the last probes took. The least would
 # do for one machine and not for all: a single lucky probe, or a clock that has

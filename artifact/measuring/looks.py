@@ -20,11 +20,11 @@ from collections.abc import Iterable
 from artifact import paths, sharpness
 from artifact.cells import Cell
 from artifact.problem import Damaged, one_line
-from artifact.samples import Samples
+from artifact.samples import FEWEST, Samples
 
 FIELDS = {"cells", "minutes", "before_seconds", "targets", "drawing_seconds", "ended"}
 
-FIRST = 3               # processes of each cell before the first look
+FIRST = 3               # processes of each cell before the first look; of a few, half
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,8 @@ STAGES = (Stage("first", False, 0.0, True), Stage("half", False, 0.5, True),
 
 
 def first_of(cell: Cell) -> int:
-    return min(FIRST, cell.processes)
+    """How many processes of a cell there are at the first look."""
+    return min(FIRST, cell.processes, max(FEWEST, cell.processes // 2))
 
 
 def targets(stage: Stage, cells: Iterable[Cell], found: dict[str, Samples], seconds: dict[str, float],

@@ -26,8 +26,8 @@ class Parameters:
                                    "streaming")
     threads: tuple[int, ...] = ()
     folios: tuple[int, ...] = (1, 16)
-    processes: int = 32
-    rounds: int = 48
+    processes: int = 48
+    rounds: int = 24
 
 
 def plan(host: Host, p: Parameters) -> Plan:

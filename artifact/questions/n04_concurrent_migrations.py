@@ -22,8 +22,8 @@ class Parameters:
     huge_page: str = "2M"
     primitives: tuple[str, ...] = ("streaming",)
     migrators: tuple[int, ...] = ()
-    processes: int = 8
-    rounds: int = 10
+    processes: int = 10
+    rounds: int = 8
 
 
 def plan(host: Host, p: Parameters) -> Plan:

@@ -31,8 +31,8 @@ class Parameters:
     loads: tuple[int, ...] = (0, 50, 100, 200)
     margin_percent: int = 5
     cpu_limit_percent: int = 20
-    processes: int = 8
-    rounds: int = 10
+    processes: int = 10
+    rounds: int = 8
 
 
 def plan(host: Host, p: Parameters) -> Plan:

@@ -27,8 +27,8 @@ class Parameters:
     primitives: tuple[str, ...] = ("streaming",)
     scanned_cpus: tuple[int, ...] = (1, 4, 16, 64, 256)
     loads: tuple[int, ...] = (0, 50, 100, 200)
-    processes: int = 8
-    rounds: int = 10
+    processes: int = 10
+    rounds: int = 8
 
 
 def plan(host: Host, p: Parameters) -> Plan:
