@@ -20,6 +20,7 @@ from artifact.samples import Samples
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 # Of the theme's palette, by number: more than there are copy routines.
 COLOURS = [f"C{nth % 10}" for nth in range(20)]
@@ -197,9 +198,19 @@ def nothing(why: str) -> Figure:
     return fig
 
 
-def write_below(fig: Figure, text: str) -> None:
-    """Below all that the layout has placed, which must not move any more."""
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")
-    bottom = fig.get_tightbbox().y0 / fig.get_figheight()
-    fig.text(0.5, bottom - 0.01, text, ha="center", va="top", fontsize="x-small", color="0.4")
+def write_below(fig: Figure, text: str) -> Bbox:
+    """Below all that the layout has placed, which must not move any more; returns
+    the box, in inches, around everything.
+
+    Where things go is found out once: it takes longer than to draw them.
+    """
+    from matplotlib.transforms import Bbox
+
+    if layout := fig.get_layout_engine():
+        layout.execute(fig)
+    fig.set_layout_engine(None)     # "none" would still have each savefig() draw twice
+    box = fig.get_tightbbox()
+    below = fig.text(0.5, box.y0 / fig.get_figheight() - 0.01, text, ha="center", va="top",
+                     fontsize="x-small", color="0.4")
+    written = below.get_window_extent().transformed(fig.dpi_scale_trans.inverted())
+    return Bbox.union([box, written])

@@ -56,10 +56,8 @@ class Notebook:
             display(Markdown(f"*Figure {name} is skipped: {self._why_not(experiment)}.*"))
             return
         fig = draw(self.samples[experiment], **options)
-        drawing.write_below(fig, self._footer(experiment))
         file = (own_name or experiment) + self.key.removeprefix(self.question.notebook)
-        # Once: to find it takes as long as to draw.
-        box = fig.get_tightbbox().padded(0.1)
+        box = drawing.write_below(fig, self._footer(experiment)).padded(0.1)
         for ending in ("png", "svg"):
             _save(fig, self.run.figures / f"{file}.{ending}", box)
         # What was saved, not drawn a third time; at the size of the screen.
