@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from artifact.planning import Parameters
 from artifact.problem import Damaged, Problem, one_line
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
+
+# For nbformat's sake jsonschema would compile a grammar of addresses, 0.8 s at each
+# start, which no schema of a notebook asks for.
+sys.modules.setdefault("rfc3987_syntax", None)      # type: ignore[arg-type]
 
 
 def source(question: Question) -> Path:
@@ -55,7 +60,8 @@ def execute(question: Question, run_name: str, parameters: Parameters) -> Path:
     try:
         papermill.execute_notebook(
             source(question), partial, cwd=paths.NOTEBOOKS, progress_bar=False,
-            extra_arguments=["--log-level=CRITICAL"],
+            extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
+            shutdown_kernel="immediate",        # nothing in it is worth a second's wait
             parameters=_to_inject(question, run_name, parameters))
     except papermill.PapermillExecutionError as error:
         raise Problem(f"notebook {question.notebook}", f"cell {error.exec_count}: {_said(error)}",
