@@ -2,8 +2,10 @@
 """Every path of the project, found from this file and not from the caller."""
 
 import contextlib
+import fcntl
 import os
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +103,22 @@ def write_atomically(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def locked(path: Path, blocking: bool = True) -> typing.IO:
+    """The file, made if need be and nobody else's until it is closed, which the end of
+    its process does as well.
+
+    blocking: wait for whoever has it, and do not raise BlockingIOError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(path, "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+    except BaseException:
+        lock.close()
+        raise
+    return lock
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ nor on what the defaults are by then.
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import typing
 from collections.abc import Iterable, Iterator
@@ -146,10 +145,8 @@ def write(run: paths.Run, found: PlanFile) -> None:
 def changing(run: paths.Run) -> Iterator[None]:
     """While a plan is read, added to and written: two notebooks may do so at once."""
     with paths.writing(run.measured):
-        run.measured.mkdir(parents=True, exist_ok=True)
-        lock = open(run.measured / ".plan.lock", "w")
+        lock = paths.locked(run.measured / ".plan.lock")
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

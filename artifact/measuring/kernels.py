@@ -10,7 +10,6 @@ series, and every result says which one ran.
 
 import contextlib
 import dataclasses
-import fcntl
 import functools
 import getpass
 import hashlib
@@ -163,13 +162,11 @@ def fetch(kernel: Kernel, say) -> Unpacked:
 def _cache_to_ourselves() -> Iterator[None]:
     """Other checkouts have the same cache."""
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        lock = open(CACHE / ".lock", "w")
+        lock = paths.locked(CACHE / ".lock")
     except OSError as error:
         raise Unwritable(f"cannot write {CACHE}", error.strerror or str(error),
                          "make room, or set XDG_CACHE_HOME to a folder you may write to") from error
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -6,7 +6,6 @@ samples all of it and not just the minutes it happened to be measured in.
 """
 
 import contextlib
-import fcntl
 import functools
 import json
 import math
@@ -62,13 +61,12 @@ def alone(run: paths.Run) -> Iterator[None]:
     """Only one measurement at a time: two would measure each other."""
     with paths.writing(paths.RESULTS):
         run.cells.mkdir(parents=True, exist_ok=True)
-        lock = open(paths.RESULTS / ".lock", "w")
-    with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = paths.locked(paths.RESULTS / ".lock", blocking=False)
         except BlockingIOError as error:
             raise Lacking("cannot measure", "another run is measuring on this machine",
                           "wait until it is done, or stop it") from error
+    with lock:
         for leftover in run.cells.glob("**/*.tmp"):
             leftover.unlink(missing_ok=True)
         yield
