@@ -36,6 +36,7 @@ def main() -> int:
 def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
+    from artifact import report as drawn
     from artifact.measuring import passes
     from artifact.plan import missing
     from artifact.questions import QUESTIONS
@@ -48,7 +49,7 @@ def reproduce(arguments) -> None:
     if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     passes.measure(run, list(wanted.cells), say)
-    _draw(run, arguments.run)
+    drawn.draw(run, say)
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
     say(f"\nreport: {paths.shown(run.report)}\n")
@@ -57,12 +58,25 @@ def reproduce(arguments) -> None:
 
 def figures(arguments) -> None:
     """Draw everything from a recorded run; nothing is measured."""
+    from artifact import report as drawn
+
     recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
     if not recorded:
         raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
-    name = arguments.run or f"recorded/{recorded[0]}"
-    _draw(paths.run(name), name)
-    say(f"report: {paths.shown(paths.run(name).report)}")
+    run = paths.run(arguments.run or f"recorded/{recorded[0]}")
+    drawn.draw(run, say)
+    say(f"report: {paths.shown(run.report)}")
+
+
+def report(arguments) -> None:
+    """Draw whatever a run has measured: its notebooks and report.html."""
+    from artifact import measured
+    from artifact import report as drawn
+
+    run = paths.run(arguments.run)
+    measured.of(run)        # or says what is missing, before anything is drawn
+    drawn.draw(run, say)
+    say(f"report: {paths.shown(run.report)}")
 
 
 def plan(arguments) -> None:
@@ -110,7 +124,7 @@ def notebook(arguments) -> None:
     if run.may_measure and question.own_cells:
         wanted = planning.planned(run, [(question, parameters)])
         passes.measure(run, list(wanted.cells), say)
-    say(f"rendered: {paths.shown(execution.execute(question, name, parameters))}")
+    say(f"rendered: {paths.shown(execution.execute(question, run, parameters))}")
 
 
 def kernel_lab(arguments) -> int:
@@ -293,25 +307,6 @@ def _kept_parameters(run: paths.Run) -> list[str]:
             for key, value in planning.defaults(question).items() if value != own[key]]
 
 
-def _draw(run: paths.Run, run_name: str) -> None:
-    """The notebooks, side by side as they only read, then the report."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from artifact import execution, machine, planning, report
-    from artifact.questions import QUESTIONS
-
-    def execute(question):
-        return execution.execute(question, run_name, planning.of_run(question, run))
-    say(f"drawing {', '.join(QUESTIONS)}")
-    with ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
-        list(pool.map(execute, [each for each in QUESTIONS.values() if each.own_cells]))
-    # Says which demands the figures of the others answer.
-    for question in QUESTIONS.values():
-        if not question.own_cells:
-            execute(question)
-    report.write(run)
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         """One line, as for everything else that a user can get wrong."""
@@ -329,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (reproduce, plan, claims, changelog, pack):
+    for function in (reproduce, plan, report, claims, changelog, pack):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
     add(figures).add_argument("--run", default="")
     command = add(notebook)

@@ -7,7 +7,9 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 from artifact import paths, planning
@@ -44,15 +46,20 @@ def literals(question: Question) -> Parameters:
                       f"{one_line(error)}", "restore it: git checkout notebooks") from error
 
 
-def execute(question: Question, run_name: str, parameters: Parameters) -> Path:
+def execute(question: Question, run: paths.Run, parameters: Parameters,
+            stopped: threading.Event | None = None) -> Path:
     """Runs a notebook in a fresh kernel; returns its HTML.
 
-    Raises Problem, naming the executed notebook, where a cell fails.
+    Raises Problem, naming the executed notebook, where a cell fails, and
+    CancelledError before the next one where somebody has set ``stopped``.
     """
     import nbformat
     import papermill
 
-    run = paths.run(run_name)
+    def unless_stopped(**_) -> None:
+        if stopped and stopped.is_set():
+            raise CancelledError
+
     output = run.notebooks / f"{planning.key_of(question, run, parameters)}.ipynb"
     partial = output.with_suffix(f".{os.getpid()}.partial.ipynb")
     paths.write_atomically(partial, b"")
@@ -62,7 +69,10 @@ def execute(question: Question, run_name: str, parameters: Parameters) -> Path:
             source(question), partial, cwd=paths.NOTEBOOKS, progress_bar=False,
             extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
             shutdown_kernel="immediate",        # nothing in it is worth a second's wait
-            parameters=_to_inject(question, run_name, parameters))
+            on_cell_start=unless_stopped, parameters=_to_inject(question, run, parameters))
+    except (CancelledError, KeyboardInterrupt):
+        partial.unlink(missing_ok=True)
+        raise
     except papermill.PapermillExecutionError as error:
         raise Problem(f"notebook {question.notebook}", f"cell {error.exec_count}: {_said(error)}",
                       f"the cells before it are in {paths.shown(partial)}") from error
@@ -81,11 +91,11 @@ def execute(question: Question, run_name: str, parameters: Parameters) -> Path:
     return render(output)
 
 
-def _to_inject(question: Question, run_name: str, parameters: Parameters) -> Parameters:
+def _to_inject(question: Question, run: paths.Run, parameters: Parameters) -> Parameters:
     """What the notebook's own cell does not say, or the run would not."""
     said = literals(question)
-    changed = planning.changes(question, paths.run(run_name), parameters)
-    return {key: value for key, value in {"run": run_name, **parameters}.items()
+    changed = planning.changes(question, run, parameters)
+    return {key: value for key, value in {"run": run.full_name, **parameters}.items()
             if key not in said or value != said[key] or key in changed}
 
 

@@ -47,6 +47,11 @@ class Run:
         self.notebooks = drawn / "notebooks"
         self.report = drawn / "report.html"
 
+    @property
+    def full_name(self) -> str:
+        """What run() knows it by."""
+        return self.name if self.may_measure else f"recorded/{self.name}"
+
     def cell_file(self, cell: str) -> Path:
         """Where the samples of the cell with that id are, once it is finished."""
         return self.cells / f"{cell}.json.gz"

@@ -1,11 +1,57 @@
 # SPDX-License-Identifier: MIT
-"""report.html: the answers, the figures, and what they rest on, in one file."""
+"""All that is drawn of a run, and report.html: the answers, the figures, and what they
+rest on, in one file."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from artifact import kept, machine, measured, paths, published, rendering, steps
+from artifact import (
+    execution,
+    kept,
+    machine,
+    measured,
+    paths,
+    planning,
+    published,
+    rendering,
+    steps,
+)
+from artifact.problem import Lacking
 from artifact.questions import QUESTIONS
+from artifact.questions.question import Question
 from artifact.verdicts import changelog, claims, demands
+
+
+def draw(run: paths.Run, say: Callable[[str], None]) -> None:
+    """The notebooks, side by side as they only read, then the report.
+
+    Each file is replaced when the new one is whole: what fails or is interrupted
+    leaves the others. Raises Lacking where another process draws the run.
+    """
+    stopped = threading.Event()
+
+    def execute(question: Question) -> None:
+        execution.execute(question, run, planning.of_run(question, run), stopped)
+
+    with paths.writing(run.drawn):
+        try:
+            lock = paths.locked(run.drawn / ".drawing.lock", blocking=False)
+        except BlockingIOError as error:
+            raise Lacking(f"cannot draw run {run.name}", "it is being drawn by another process",
+                          "wait until that is done") from error
+    with lock, ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
+        say(f"drawing {', '.join(QUESTIONS)}")
+        try:
+            # Those without cells say which demands the figures of the others answer.
+            for own_cells in (True, False):
+                list(pool.map(execute, (each for each in QUESTIONS.values()
+                                        if bool(each.own_cells) == own_cells)))
+            write(run)
+        except BaseException:
+            stopped.set()       # the threads cannot be interrupted
+            raise
 
 
 def write(run: paths.Run) -> Path:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -133,6 +134,16 @@ def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
         "roles": {name: tuple(roles) for name, roles in ROLES.items()},
         "victims": dict.fromkeys(("integer", "l2", "llc", "stream", "timer"), "a victim"),
         "lab": Lab(lab_lacks, ("amd64", "rt", "highmem"), False, "00000000"), **more})
+
+
+def running(results):
+    """Names of what runs for those results: nothing may, for a parent that is gone."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):      # of somebody else, or gone meanwhile
+            if f"RESULTS={results}\0".encode() in (path / "environ").read_bytes():
+                found.append((path / "comm").read_text().strip())
+    return found
 
 
 def not_of_a_make(**variables):

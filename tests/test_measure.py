@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Measuring: what is finished survives anything, and nothing lies about itself."""
 
-import contextlib
 import errno
 import getpass
 import gzip
@@ -23,7 +22,7 @@ from artifact.measured import mixture
 from artifact.measuring import gate, looks, passes, progress
 from artifact.problem import Problem, Unwritable
 from artifact.samples import read_timed
-from tests.conftest import eventually, tiny_cell
+from tests.conftest import eventually, running, tiny_cell
 
 
 def quietly(line):
@@ -189,31 +188,21 @@ def measured_files(results):
     return sorted(results.glob("one/cells/*/*.json"))
 
 
-def measuring(results):
-    """Names of what runs for those results: nothing may, for a parent that is gone."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):      # of somebody else, or gone meanwhile
-            if f"RESULTS={results}\0".encode() in (path / "environ").read_bytes():
-                found.append((path / "comm").read_text().strip())
-    return found
-
-
 @pytest.mark.parametrize("blow, status", [(signal.SIGKILL, -9), (signal.SIGINT, 130),
                                           (signal.SIGTERM, 130)])
 def test_interrupted_run_keeps_what_it_has_and_goes_on(results, blow, status):
-    running = start(processes=6)
+    measuring = start(processes=6)
     assert eventually(lambda: len(measured_files(results)) == 3)
-    assert eventually(lambda: "pagecopy" in measuring(results))
+    assert eventually(lambda: "pagecopy" in running(results))
     kept = measured_files(results)
     contents = {path: path.read_bytes() for path in kept}
-    running.send_signal(blow)
-    _, said = running.communicate(timeout=600)
-    assert running.returncode == status, said
+    measuring.send_signal(blow)
+    _, said = measuring.communicate(timeout=600)
+    assert measuring.returncode == status, said
     if blow != signal.SIGKILL:
         assert said.strip() == \
             "interrupted: what is finished is kept; run the same again to go on"
-    assert eventually(lambda: not measuring(results))
+    assert eventually(lambda: not running(results))
     for path, content in contents.items():
         assert path.read_bytes() == content and json.loads(content)
     question, run = questions.find(NAME), paths.run("one")

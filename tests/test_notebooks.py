@@ -241,7 +241,7 @@ def test_a_notebook_that_jupyter_saved_is_no_source_of_defaults(artifact, result
     assert execution.literals(question)["rounds"] == 77
     assert planning.defaults(question)["rounds"] == 10
     wanted = {**planning.defaults(question), **planning.parse(question, TINY[QUICK]), "rounds": 10}
-    assert execution._to_inject(question, "one", wanted)["rounds"] == 10
+    assert execution._to_inject(question, paths.run("one"), wanted)["rounds"] == 10
 
 
 def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypatch):

@@ -2,13 +2,19 @@
 """The recorded run, drawn again without measuring, and two runs compared."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 
+import nbformat
 import pytest
 
 from artifact import kept, measured, paths, plan, planning, report
 from artifact.questions import QUESTIONS
+from tests.conftest import eventually, one_line, running
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
 DRAWN = RECORDED[:1]        # by make figures
@@ -17,10 +23,6 @@ DRAWN = RECORDED[:1]        # by make figures
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """make figures, into a folder of its own."""
-    import os
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("results")
     done = subprocess.run([sys.executable, "-m", "artifact", "figures"], cwd=paths.ROOT, text=True,
                           env={**os.environ, "RESULTS": str(folder)}, capture_output=True)
@@ -113,3 +115,47 @@ def test_agreement_of_other_headlines_is_none(results):
     one = keep(results, "one", {"a": [1, 0, 2]})
     other = keep(results, "other", {"b": [1, 0, 2]})
     assert not kept.agreement(one, other)[1]
+
+
+# The command, on notebooks that are somewhere else.
+ELSEWHERE = """
+import pathlib, sys
+from artifact import __main__, paths
+paths.NOTEBOOKS = pathlib.Path(sys.argv.pop())
+sys.exit(__main__.main())
+"""
+
+
+@pytest.fixture
+def endless(tmp_path_factory):
+    """Notebooks that draw nothing for as long as anybody may take to interrupt them."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    for path in paths.NOTEBOOKS.glob("*.ipynb"):
+        found = nbformat.read(path, as_version=4)
+        parameters = [cell for cell in found.cells if cell.metadata.get("tags") == ["parameters"]]
+        found.cells = parameters + [
+            nbformat.v4.new_code_cell("import time; time.sleep(1)") for _ in range(900)]
+        nbformat.write(found, folder / path.name)
+    return folder
+
+
+@pytest.mark.parametrize("interrupt", [
+    lambda drawing: os.killpg(drawing.pid, signal.SIGINT),      # Ctrl-C
+    lambda drawing: drawing.send_signal(signal.SIGTERM)])
+def test_drawing_is_for_one_at_a_time_and_ends_when_told(results, artifact, endless, interrupt):
+    run = paths.run(f"recorded/{RECORDED[0]}")
+    paths.write_atomically(run.report, b"the one before")
+    drawing = subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE, "report", "--run", run.full_name, endless],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert eventually(lambda: len(running(results)) > 1)        # a kernel too
+    second = artifact("report", "--run", run.full_name)
+    one_line(second, f"cannot draw run {run.name}", "being drawn by another process", "wait")
+    assert second.returncode == 3
+    interrupt(drawing)
+    _, said = drawing.communicate(timeout=600)
+    assert (drawing.returncode, said.strip()) == (
+        130, "interrupted: what is finished is kept; run the same again to go on")
+    assert eventually(lambda: not running(results))
+    assert run.report.read_bytes() == b"the one before" and not list(run.notebooks.iterdir())
