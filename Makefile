@@ -73,6 +73,9 @@ plan: env			## what reproduce would do: cells, minutes, what is done, what is sk
 figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
 	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
+report: env			## draw whatever a run has measured: its notebooks and report.html (RUN=name)
+	@$(ARTIFACT) report --run "$(RUN)"
+
 notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
 	@$(ARTIFACT) notebook --run "$(RUN)" "$(NB)" $(ARGS)
 
@@ -146,4 +149,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation lint test clean distclean env
+.PHONY: help reproduce check plan figures report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation lint test clean distclean env
