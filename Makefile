@@ -39,6 +39,7 @@ NB ?= 01-serial-copy
 KERNEL ?=
 ARGS ?=
 REPEATS ?= 100
+MINUTES ?=
 STRESS ?=
 export RESULTS ?= $(ROOT)/results
 
@@ -61,8 +62,8 @@ CLANG_FORMAT = from clang_format import clang_format; clang_format()
 help:				## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$$ROOT/Makefile" | expand -t 14
 
-reproduce: env			## measure everything, draw everything, write report.html (RUN=name)
-	@$(ARTIFACT) reproduce --run "$(RUN)"
+reproduce: env			## measure everything, draw everything, write report.html (RUN=name, MINUTES=12)
+	@$(ARTIFACT) reproduce --run "$(RUN)" --minutes "$(MINUTES)"
 
 check: env			## kick the tyres: build, verify, catch planted kernels, say what will be skipped
 	@$(ARTIFACT) check
@@ -77,7 +78,7 @@ report: env			## draw whatever a run has measured: its notebooks and report.html
 	@$(ARTIFACT) report --run "$(RUN)"
 
 notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
-	@$(ARTIFACT) notebook --run "$(RUN)" "$(NB)" $(ARGS)
+	@$(ARTIFACT) notebook --run "$(RUN)" --minutes "$(MINUTES)" "$(NB)" $(ARGS)
 
 kernel-lab: env			## real kernels in a virtual machine; their answers join the run (KERNEL=vmlinuz)
 	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")

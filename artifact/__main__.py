@@ -10,6 +10,8 @@ import typing
 from artifact import paths
 from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
 
+MINUTES = 12.0          # of measuring and drawing, unless asked for others
+
 
 def main() -> int:
     # Killed politely or by Ctrl-C: the same way out, with everything kept.
@@ -48,7 +50,7 @@ def reproduce(arguments) -> None:
                                     for question in QUESTIONS.values() if question.own_cells])
     if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
-    passes.measure(run, list(wanted.cells), say)
+    passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run))
     drawn.draw(run, say)
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
@@ -121,10 +123,13 @@ def notebook(arguments) -> None:
             given.append(argument)
     chosen, run = planning.parse(question, given), paths.run(name)
     parameters = {**planning.of_run(question, run), **chosen}
+    def draw() -> None:
+        say(f"rendered: {paths.shown(execution.execute(question, run, parameters))}")
     if run.may_measure and question.own_cells:
         wanted = planning.planned(run, [(question, parameters)])
-        passes.measure(run, list(wanted.cells), say)
-    say(f"rendered: {paths.shown(execution.execute(question, run, parameters))}")
+        _say_what_is_missing(run, wanted.cells)
+        passes.measure(run, list(wanted.cells), say, arguments.minutes, draw)
+    draw()
 
 
 def kernel_lab(arguments) -> int:
@@ -296,6 +301,25 @@ def _own(name: str) -> paths.Run:
     return run
 
 
+def _look(run: paths.Run) -> None:
+    """The report, while it is measured."""
+    from artifact import report as drawn
+
+    drawn.draw(run, say)
+    say(f"provisional report: {paths.shown(run.report)}; measuring goes on")
+
+
+def _say_what_is_missing(run: paths.Run, cells) -> None:
+    """Which cells a notebook still needs: those that its parameters change."""
+    from artifact.plan import missing
+
+    wanted = missing(run, cells)
+    if wanted:
+        kept = len(cells) - len(wanted)
+        say(f"to measure: {', '.join(f'{cell.experiment} {cell.label}' for cell in wanted)}"
+            + (f"; {kept} other cells are measured" if kept else ""))
+
+
 def _kept_parameters(run: paths.Run) -> list[str]:
     """What a run goes on with that this version would do otherwise."""
     from artifact import planning
@@ -324,11 +348,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (reproduce, plan, report, claims, changelog, pack):
+    for function in (plan, report, claims, changelog, pack):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
+    for function in (reproduce, notebook):
+        command = add(function)
+        command.add_argument("--run", default=paths.DEFAULT_RUN)
+        command.add_argument("--minutes", type=_minutes, default=MINUTES)
     add(figures).add_argument("--run", default="")
-    command = add(notebook)
-    command.add_argument("--run", default=paths.DEFAULT_RUN)
     command.add_argument("notebook")
     command.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
     command = add(kernel_lab)
@@ -358,6 +384,14 @@ def _seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
     return value
+
+
+def _minutes(text: str) -> float:
+    try:
+        return _seconds(text) if text else MINUTES
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"MINUTES={text}: not a positive number; give one, as MINUTES=5") from error
 
 
 def _count(text: str) -> int:

@@ -30,7 +30,8 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     return [Cell("recovery", name,
                  (*crew.options, f"--recover={name}", f"--rounds={max(1, rounds // 3)}"),
                  (ALONE, *(arm + amount for arm in crew.serial for amount in amounts)),
-                 processes, resolution=0.25, quiet=True, sharpness=0.10) for name in ("l2", "llc")], too_large
+                 processes, resolution=0.25, quiet=True, sharpness=0.10)
+            for name in ("l2", "llc")], too_large
 
 
 def _passes(samples: Samples, arm: str) -> np.ndarray:
