@@ -30,8 +30,8 @@ def main() -> int:
               "what is measured is kept: mend it and run again", file=sys.stderr)
         return Unwritable.status
     except KeyboardInterrupt:
-        print("interrupted: what is finished is kept; run the same again to go on",
-              file=sys.stderr)
+        print("interrupted: what is measured is kept, and make report draws it; the same again "
+              "goes on", file=sys.stderr)
         return 130
 
 

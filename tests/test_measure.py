@@ -201,7 +201,7 @@ def test_interrupted_run_keeps_what_it_has_and_goes_on(results, blow, status):
     assert measuring.returncode == status, said
     if blow != signal.SIGKILL:
         assert said.strip() == \
-            "interrupted: what is finished is kept; run the same again to go on"
+            "interrupted: what is measured is kept, and make report draws it; the same again goes on"
     assert eventually(lambda: not running(results))
     for path, content in contents.items():
         assert path.read_bytes() == content and json.loads(content)

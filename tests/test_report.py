@@ -156,6 +156,6 @@ def test_drawing_is_for_one_at_a_time_and_ends_when_told(results, artifact, endl
     interrupt(drawing)
     _, said = drawing.communicate(timeout=600)
     assert (drawing.returncode, said.strip()) == (
-        130, "interrupted: what is finished is kept; run the same again to go on")
+        130, "interrupted: what is measured is kept, and make report draws it; the same again goes on")
     assert eventually(lambda: not running(results))
     assert run.report.read_bytes() == b"the one before" and not list(run.notebooks.iterdir())
