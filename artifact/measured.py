@@ -3,7 +3,7 @@
 
 import functools
 
-from artifact import machine, paths, plan, samples, sharpness
+from artifact import machine, paths, plan, samples
 from artifact.cells import AnyCell
 from artifact.plan import Plan
 from artifact.problem import Lacking
@@ -81,12 +81,9 @@ def of(run: paths.Run) -> Measured:
 
 
 def provisional(cells: list[Samples]) -> str:
-    """"n of N processes" where some cell is not finished; else empty.
-
-    Finished is one that has the most processes it was planned with, or needs no more.
-    """
+    """"n of N processes" where some cell is not finished; else empty."""
     there = sum(samples.processes for samples in cells)
-    most = sum(samples.processes if sharpness.is_finished(samples) else samples.cell.processes
+    most = sum(samples.processes if samples.finished else samples.cell.processes
                for samples in cells)
     return f"{there} of {most} processes" if there < most else ""
 

@@ -3,8 +3,6 @@
 else one of each process that there is."""
 
 import dataclasses
-import gzip
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,6 +36,7 @@ class Samples:
     bytes: dict[str, int]
     delay_ns: dict[str, float]
     facts: list[dict]
+    finished: bool = True       # or more processes are to come
 
     @property
     def processes(self) -> int:
@@ -129,10 +128,11 @@ def read_timed(run: paths.Run, wanted: Cell) -> Samples:
         {arm: _counts(found[arm]) for arm in arms},
         {arm: found[arm].get_metadata()["bytes"] for arm in arms},
         {arm: delay for arm in arms if (delay := _achieved_delay(found[arm])) is not None},
-        [run.get_metadata() for run in found[arms[0]].get_runs()])
+        [run.get_metadata() for run in found[arms[0]].get_runs()],
+        run.cell_file(wanted.id).exists())
 
 
-def _joined(files: Iterable[Path]) -> pyperf.BenchmarkSuite:
+def joined(files: Iterable[Path]) -> pyperf.BenchmarkSuite:
     """The processes of a cell in one suite, a run each; Damaged where one is not
     readable, or they do not belong together."""
     runs: dict[str, list[pyperf.Run]] = {}
@@ -148,23 +148,13 @@ def _joined(files: Iterable[Path]) -> pyperf.BenchmarkSuite:
                       f"delete {folder} and run again") from error
 
 
-def packed(run: paths.Run, wanted: AnyCell) -> bytes:
-    """The one file of a cell, made of its processes where it is not there."""
-    path = run.cell_file(wanted.id)
-    if path.exists():
-        return path.read_bytes()
-    text = io.StringIO()
-    _joined(run.process_files(wanted.id)).dump(text)
-    return gzip.compress(text.getvalue().encode(), mtime=0)
-
-
 def _benchmarks(run: paths.Run, wanted: AnyCell) -> tuple[Path, dict]:
     path = run.cell_file(wanted.id)
     files = run.process_files(wanted.id)
     if path.exists():
         suite = _load(path)
     elif files:
-        path, suite = files[0].parent, _joined(files)
+        path, suite = files[0].parent, joined(files)
     else:
         raise Damaged(f"cell {wanted.id}", f"not measured in run {run.name}",
                       "run 'make reproduce', or take this machine's run instead of a recorded one")

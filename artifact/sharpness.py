@@ -57,10 +57,14 @@ def needed(samples: Samples) -> int:
                    processes_for(twin[np.newaxis], resolution, most)))
 
 
-def is_finished(samples: Samples) -> bool:
-    """Whether a cell has the most processes that it was planned with, or needs no more."""
-    return samples.processes >= samples.cell.processes or \
-        needed(samples) <= samples.processes
+def is_sharp(samples: Samples) -> bool:
+    """Whether a cell needs no more processes than the least."""
+    return needed(samples) <= least(samples)
+
+
+def least(samples: Samples) -> int:
+    """How many processes a cell gets in all, however sharp it is."""
+    return int(_least(samples.processes, samples.cell.processes))
 
 
 def median_half_width(logs: np.ndarray) -> np.ndarray:
@@ -78,7 +82,11 @@ def processes_for(logs: np.ndarray, wanted: float, most: int) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         more = np.ceil(np.minimum(done * (half / wanted) ** 2, BEYOND_REACH))
     by_spread = np.where(half <= wanted, done, more).astype(int)
-    return np.maximum(by_spread, max(done, min(most, max(FEWEST, math.ceil(LEAST * most)))))
+    return np.maximum(by_spread, _least(done, most))
+
+
+def _least(done: int, most: int) -> int:
+    return max(done, min(most, max(FEWEST, math.ceil(LEAST * most))))
 
 
 def ratios(samples: Samples) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyperf
 import pytest
 
-from artifact import measured, paths, plan, samples, sharpness
+from artifact import measured, paths, plan, samples
 from artifact.measuring import gate, looks, passes, process
 from artifact.plan import Entry, Plan, PlanFile
 from artifact.problem import Damaged, Problem
@@ -200,7 +200,7 @@ def test_a_finished_cell_may_have_fewer_than_the_most(results, made_up):
     run = paths.run("one")
     passes.measure(run, CELLS, quietly)
     found = samples.read_timed(run, CELLS[1])
-    assert (found.processes, found.cell.processes) == (15, 20) and sharpness.is_finished(found)
+    assert (found.processes, found.cell.processes) == (15, 20) and found.finished
 
 
 def test_stages_are_what_the_simulation_stops_at():

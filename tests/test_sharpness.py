@@ -91,12 +91,18 @@ def stopped(noise, wanted):
         for which, done, total in groups:
             left = moments(start, 1, total - len(done))
             done = np.concatenate([done, left[left < end * GRID]])
-            totals = np.minimum(sharpness.processes_for(
-                noise[which][:, np.newaxis, done], wanted, MOST), MOST) if end < 1 else \
+            totals = needed_of(noise[which][:, done], wanted, end) if end < 1 else \
                 np.full(len(which), total)
             decided += [(which[totals == each], done, each) for each in np.unique(totals)]
         groups = decided
     return Results.of((which, noise[which][:, done]) for which, done, _ in groups)
+
+
+def needed_of(values, wanted, end):
+    """Of each line; at the last look the least or the most, as looks.goals() has it."""
+    totals = np.minimum(sharpness.processes_for(values[:, np.newaxis], wanted, MOST), MOST)
+    least = max(values.shape[1], math.ceil(sharpness.LEAST * MOST))
+    return np.where(totals > least, MOST, totals) if end == LOOKS[-1] else totals
 
 
 def stopped_at_first_sight(noise, wanted):
@@ -184,7 +190,7 @@ def needed(found, wanted):
 
 
 def is_sharp(found, wanted):
-    return sharpness.is_finished(as_sharp_as(found, wanted))
+    return sharpness.is_sharp(as_sharp_as(found, wanted))
 
 
 def as_sharp_as(found, wanted):
@@ -204,8 +210,8 @@ def test_of_less_than_two_processes_nothing_is_known(processes):
     assert needed(found, 1e9) == 40 and not is_sharp(found, 1e9)
 
 
-def test_where_one_process_is_the_most_it_is_finished():
-    assert is_sharp(samples(0.05, processes=1, most=1), 1e-9)
+def test_where_one_process_is_the_most_it_is_never_sharp():
+    assert not is_sharp(samples(0.05, processes=1, most=1), 1e9)
 
 
 def test_half_the_width_takes_four_times_the_processes():
@@ -219,7 +225,7 @@ def test_a_sharp_cell_gets_the_least_and_then_no_more():
     for processes, wanted in ((20, 30), (29, 30), (30, 30), (35, 35), (40, 40)):
         found = samples(0.001, processes)
         assert needed(found, 1.0) == wanted
-        assert is_sharp(found, 1.0) == (processes >= 30)
+        assert is_sharp(found, 1.0) and sharpness.least(found) == wanted
 
 
 @pytest.mark.parametrize("most, least", [(4, 4), (8, 8), (12, 12), (13, 12), (16, 12), (17, 13)])

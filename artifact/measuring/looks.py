@@ -22,7 +22,7 @@ from artifact.cells import Cell
 from artifact.problem import Damaged, one_line
 from artifact.samples import FEWEST, Samples
 
-FIELDS = {"cells", "minutes", "before_seconds", "targets", "drawing_seconds", "ended"}
+FIELDS = {"cells", "minutes", "before_seconds", "targets", "goals", "drawing_seconds", "ended"}
 
 FIRST = 3               # processes of each cell before the first look; of a few, half
 
@@ -51,27 +51,38 @@ def first_of(cell: Cell) -> int:
     return min(FIRST, cell.processes, max(FEWEST, cell.processes // 2))
 
 
-def targets(stage: Stage, cells: Iterable[Cell], found: dict[str, Samples], seconds: dict[str, float],
-            left: float) -> dict[str, int]:
-    """How many processes of each cell, by its id, are to be there at the end of a stage.
+def goals(stage: Stage, cells: Iterable[Cell], found: dict[str, Samples]) -> dict[str, int]:
+    """How many processes of each cell, by its id, there are to be in all, as far as a
+    stage's look can tell.
 
-    found: what is there, of each cell after the first stage. seconds: what a process
-    of it takes. left: seconds for all that is still to come.
+    found: what is there, of each cell after the first stage. At the last look a cell
+    is as sharp as wanted or gets its most: nobody looks at it again.
     """
-    if not stage.part:
-        return {cell.id: first_of(cell) for cell in cells}
-    there = {key: samples.processes for key, samples in found.items()}
-    goals = {cell.id: max(there[cell.id], min(
-        cell.processes, sharpness.needed(found[cell.id]) if stage.by_spread else cell.processes))
-        for cell in cells}
+    def goal(cell: Cell) -> int:
+        if not stage.by_spread:
+            return cell.processes
+        samples = found[cell.id]
+        sharp = sharpness.is_sharp(samples)
+        if stage is STAGES[-1]:
+            return sharpness.least(samples) if sharp else cell.processes
+        return min(sharpness.needed(samples), cell.processes)
+    return {cell.id: goal(cell) for cell in cells}
+
+
+def targets(stage: Stage, goals: dict[str, int], there: dict[str, int], seconds: dict[str, float],
+            left: float) -> dict[str, int]:
+    """How many processes of each cell are to be there at the end of a stage.
+
+    there: how many are now. seconds: what a process of a cell takes. left: seconds
+    for all that is still to come.
+    """
     cost = sum((goals[key] - there[key]) * seconds[key] for key in goals)
     share = min(1.0, max(left, 0.0) / cost) if cost else 1.0
     if share < 1:
         goals = {key: there[key] + round(share * (goal - there[key]))
                  for key, goal in goals.items()}
-    if not stage.by_spread:
-        return {key: max(there[key], math.ceil(stage.part * goal)) for key, goal in goals.items()}
-    return {key: there[key] + math.ceil(stage.part * (goal - there[key]))
+    begun = there if stage.by_spread else dict.fromkeys(there, 0)
+    return {key: max(there[key], begun[key] + math.ceil(stage.part * (goal - begun[key])))
             for key, goal in goals.items()}
 
 
@@ -90,7 +101,8 @@ class Decisions:
         same = [entry for entry in self._all
                 if not entry["ended"] and asked.items() <= entry.items()]
         self._own = same[-1] if same else {
-            **asked, "before_seconds": before, "targets": {}, "drawing_seconds": {}, "ended": False}
+            **asked, "before_seconds": before, "targets": {}, "goals": {},
+            "drawing_seconds": {}, "ended": False}
         if not same:
             self._all.append(self._own)
 
@@ -98,8 +110,14 @@ class Decisions:
         """What was decided for a stage; None where nothing was yet."""
         return self._own["targets"].get(stage.name)
 
-    def decide(self, stage: Stage, decided: dict[str, int]) -> None:
-        self._own["targets"][stage.name] = decided
+    @property
+    def goals(self) -> dict[str, int]:
+        """In all, by the last look; with so many a cell is finished."""
+        return self._own["goals"]
+
+    def decide(self, stage: Stage, targets: dict[str, int], goals: dict[str, int]) -> None:
+        self._own["targets"][stage.name] = targets
+        self._own["goals"] = goals
         self._write()
 
     def drew(self, stage: Stage, seconds: float) -> None:

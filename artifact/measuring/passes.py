@@ -7,6 +7,8 @@ samples all of it and not just the minutes it happened to be measured in.
 
 import contextlib
 import functools
+import gzip
+import io
 import json
 import math
 import os
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import pyperf
 
-from artifact import ctools, estimate, machine, paths, plan, samples, sharpness
+from artifact import ctools, estimate, machine, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.measuring import lab, looks, process
 from artifact.measuring.gate import QuietGate
@@ -116,13 +118,23 @@ class _Measuring:
         """How many processes of each cell there are to be at its end."""
         wanted = self.decisions.targets(stage)
         if wanted is None:
-            found = self._read()
-            wanted = looks.targets(stage, self.timed, found,
-                                   {key: _seconds(each) / each.processes
-                                    for key, each in found.items()}, self._left(stage))
-            self.decisions.decide(stage, wanted)
-        if stage.by_spread and stage.part == 1:
-            self.progress.decided(wanted)
+            wanted = self._decide(stage)
+        if self.decisions.goals:
+            self.progress.decided(self.decisions.goals)
+        return wanted
+
+    def _decide(self, stage: looks.Stage) -> dict[str, int]:
+        if not stage.part:
+            wanted = {cell.id: looks.first_of(cell) for cell in self.timed}
+            self.decisions.decide(stage, wanted, {})
+            return wanted
+        found = self._read()
+        goals = looks.goals(stage, self.timed, found)
+        wanted = looks.targets(
+            stage, goals, {key: each.processes for key, each in found.items()},
+            {key: _seconds(each) / each.processes for key, each in found.items()},
+            self._left(stage))
+        self.decisions.decide(stage, wanted, goals)
         return wanted
 
     def _measure(self, name: str, before: dict[str, int], wanted: dict[str, int],
@@ -175,8 +187,8 @@ class _Measuring:
         again = {}
         for cell in plan.missing(self.run, self.timed):
             found = samples.read_timed(self.run, cell)
-            if not sharpness.is_finished(found):
-                continue
+            if found.processes < self.decisions.goals[cell.id]:
+                continue        # the time is up
             if self._is_to_be_rejected(cell, found):
                 self.say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
                          f"{estimate.same_kernel_ratio(found)}; measuring it again")
@@ -260,5 +272,7 @@ def _run_process(run: paths.Run, cell: Cell, index: int, quiet: bool, repeats: i
 
 def _join(run: paths.Run, cell: Cell, path: Path) -> None:
     """Joins a cell's processes into one file that pyperf opens."""
-    paths.write_atomically(path, samples.packed(run, cell))
+    text = io.StringIO()
+    samples.joined(run.process_files(cell.id)).dump(text)
+    paths.write_atomically(path, gzip.compress(text.getvalue().encode(), mtime=0))
     shutil.rmtree(run.cells / cell.id, ignore_errors=True)

@@ -21,9 +21,10 @@ from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.problem import Damaged, Lacking, Misuse, one_line
 from artifact.variant import Variant
 
-MEMBER = re.compile(r"(machine\.json|plans?\.json|cells/[A-Za-z0-9][\w.-]{0,120}\.json\.gz)")
+MEMBER = re.compile(r"(machine\.json|plans?\.json|"
+                    r"cells/[A-Za-z0-9][\w.-]{0,120}(\.json\.gz|/\d{3,6}\.json))")
 SUMS = "SHA256SUMS"
-MOST_FILES = 1000
+MOST_FILES = 10_000
 MOST_BYTES = 256 << 20          # of all files together
 MOST_CELL_BYTES = 32 << 20      # of what one unpacks to
 
@@ -38,13 +39,13 @@ def pack(run: paths.Run) -> Path:
     if lacking := [cell for cell in cells if not samples.is_there(run, cell)]:
         raise Lacking(f"run {run.name}", f"not measured far enough ({len(lacking)} of {len(cells)} "
                       "cells are missing)", "run 'make reproduce' first")
-    files = [run.machine, *(path for cell in cells if (path := run.rejected_file(cell.id)).exists())]
+    files = [run.machine, *(path for cell in cells for path in (
+        run.cell_file(cell.id), run.rejected_file(cell.id), *run.process_files(cell.id))
+        if path.exists())]
     kept = dataclasses.replace(found, entries=found.own).as_json()
     try:
         contents = {run.plan.name: json.dumps(kept, indent=1).encode()}
         contents |= {str(path.relative_to(run.measured)): path.read_bytes() for path in files}
-        contents |= {f"cells/{run.cell_file(cell.id).name}": samples.packed(run, cell)
-                     for cell in cells}
     except OSError as error:
         raise Damaged(f"run {run.name}", f"not whole: {error.filename} cannot be read",
                       "run 'make reproduce' to its end first") from error
