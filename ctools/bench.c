@@ -303,18 +303,19 @@ const char *bench_open(struct bench *b)
 		wrong = probes_open(b);
 	if (wrong)
 		return wrong;
-	wrong = start_load(b);
-	if (wrong)
-		return wrong;
 	calibrate_delays(b);
 	return NULL;
 }
 
-const char *bench_limit(struct bench *b)
+const char *bench_burden(struct bench *b)
 {
+	const char *wrong;
+
 	phase_begin(b, PHASE_START);
-	return b->cell.limit_percent ? limit_begin(b->cell.limit_percent) :
-				       NULL;
+	wrong = start_load(b);
+	if (wrong || !b->cell.limit_percent)
+		return wrong;
+	return limit_begin(b->cell.limit_percent);
 }
 
 /* A joined thread may be listed for a moment more. */

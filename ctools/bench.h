@@ -127,8 +127,11 @@ struct bench {
  * measured stays, until it is freed.
  */
 const char *bench_open(struct bench *b);
-/* After the workers, who are to stay outside, and before what is timed. */
-const char *bench_limit(struct bench *b);
+/*
+ * The background load and the CPU limit: after verification, which need not
+ * bear them, and after the workers, who are to stay outside of the limit.
+ */
+const char *bench_burden(struct bench *b);
 const char *bench_run(struct bench *b);
 const char *bench_close(struct bench *b);
 void bench_free(struct bench *b);

@@ -56,7 +56,7 @@ void verify(struct bench *b)
 {
 	must(bench_open(b));
 	verify_all(b, OUTPUT_VERIFY);
-	must(bench_limit(b));
+	must(bench_burden(b));
 	for (unsigned int i = 0; i < b->count; i++)
 		printf("%s: %s\n", b->arms[i].v.name,
 		       copies_bytes(&b->arms[i].v) ? "every byte right" :
@@ -72,7 +72,7 @@ static void measure_once(struct bench *b, const struct options *o,
 {
 	must(bench_open(b));
 	verify_all(b, o->output);
-	must(bench_limit(b));
+	must(bench_burden(b));
 	must(bench_run(b));
 	/* Before it is told of: what a process spends on its end is told, too. */
 	must(bench_close(b));

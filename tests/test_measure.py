@@ -440,6 +440,9 @@ def test_where_hardly_anything_is_quiet_nobody_waits_and_it_is_said_once(monkeyp
     for _ in range(gate.LOOKS):
         assert waiting.wait(cell) is True
     busy[0], started = 1.0, time.monotonic()
+    assert waiting.wait(cell) is True       # as nobody looked so soon
+    fake_time(gate.IDLE_SECONDS)
+    started = time.monotonic()
     assert waiting.wait(cell) is False      # a single disturbance is waited for again
     assert time.monotonic() > started and len(said) == 1
 

@@ -33,7 +33,7 @@ def cells(host: Host, crew: Teams, limit_percent: int, processes: int,
     ways = crew.parallel(f":folios={BATCH}", without={
         "2025", "low", "idle", "chunks-low", "pick-idle", "spin"})
     copies = (*(f"{arm}:folios={BATCH}" for arm in crew.serial), *ways)
-    free, limited = max(1, rounds // 2), max(1, rounds // 4)    # five times as long, and more
+    free, limited = max(1, rounds // 2), max(1, rounds // 3)    # five times as long, and more
     return [Cell("charge", label, (*crew.options, *limit, "--pause=10000", f"--rounds={n}"),
                  copies, processes, resolution=0.25, quiet=True, sharpness=0.20)
             for label, limit, n in (

@@ -40,14 +40,14 @@ def cells(host: Host, sizes: Sizes, swept: list[str], largest_extent: str, proce
                     "more than a quarter of the memory"),)
         largest = sizes.huge
     # The two ends are alike to a percent or two: telling so takes more rounds.
-    found = [Cell("extent", "folio", (*sizes.options, f"--rounds={3 * rounds}"),
+    found = [Cell("extent", "folio", (*sizes.options, f"--rounds={2 * rounds}"),
                   variants(powers(4, sizes.base, sizes.huge)), processes, sharpness=0.007)]
     if largest > sizes.huge:
         base, _, backing = sizes.options
         found.append(Cell("extent", "region",
                           (base, f"--huge={format_size(largest)}", backing, "--pairs=1",
                            "--rounds=2"),
-                          variants(powers(16, sizes.huge, largest)), max(2, processes // 12),
+                          variants(powers(16, sizes.huge, largest)), max(2, processes // 10),
                           resolution=0.10, sharpness=0.10))
     return found, skipped
 

@@ -35,7 +35,8 @@ def cells(crew: Teams, loads: Iterable[int], processes: int, rounds: int) -> lis
             raise Misuse(f"loads: {each!r}", "not a load in percent of each CPU",
                          "give 0 to 400, as 0, 50, 100, 200")
     return [under_load("load", each, crew.options, rounds * (5 if each > 100 else 3),
-                       processes * (3 if each > 100 else 2), sharpness=0.06,
+                       processes * 5 // 2 if each > 100 else 2 * processes,
+                       sharpness=0.03 if each > 100 else 0.06,
                        variants=(*crew.serial, *crew.parallel(":observe=phases")))
             for each in wanted]
 

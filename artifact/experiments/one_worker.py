@@ -11,7 +11,7 @@ def cells(host: Host, sizes: Sizes, folios: int, processes: int, rounds: int) ->
     """One cell, of the largest batch."""
     own, spread = host.copy_page, host.placements["spread"]
     return [Cell("one-worker", f"{folios}-folio",
-                 (*sizes.options, on_cpus(spread), f"--rounds={3 * rounds}"),
+                 (*sizes.options, on_cpus(spread), f"--rounds={2 * rounds}"),
                  (folios_of(f"serial:bulk:{own}", folios),
                   folios_of(f"parallel:bulk:{own}:threads=1:caller=waits", folios)),
                  processes, quiet=True, sharpness=0.004)]

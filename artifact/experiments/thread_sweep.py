@@ -32,8 +32,7 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], threads: Iterable[int],
     found = [Cell(
         "threads", f"{name}-{count}-folio",
         # A batch leaves time for few rounds: more processes make up for it.
-        (*sizes.options, on_cpus(order),
-         rounds_of_batches(rounds if count == 1 else rounds // 2, count)),
+        (*sizes.options, on_cpus(order), rounds_of_batches(rounds, count)),
         tuple(folios_of(arm, count) for arm in arms),
         processes if count == 1 else 2 * processes,
         resolution=0.02 if count == 1 else 0.04, quiet=True, sharpness=0.045)

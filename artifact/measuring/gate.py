@@ -13,7 +13,8 @@ from artifact import ctools, machine
 from artifact.cells import Cell
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
-QUIET_SECONDS = 0.05    # looked at before each process of such a cell
+QUIET_SECONDS = 0.05    # looked at before a process of such a cell
+IDLE_SECONDS = 1.0      # between two such looks, where the last one found all CPUs idle
 SHARED = 1.3            # times the reference: somebody else is on this core
 # The reference: what the quicker tenth of the last probes took. The least would
 # do for one machine and not for all: a single lucky probe, or a clock that has
@@ -45,6 +46,7 @@ class QuietGate:
         self.took = collections.deque((self._probe() for _ in range(5)), PROBES)
         self.looks: collections.deque[bool] = collections.deque(maxlen=LOOKS)
         self.told = False
+        self.idle_until = 0.0   # by the monotonic clock
 
     def wait(self, cell: Cell) -> bool:
         """Whether it is quiet now, or still not when patience has run out."""
@@ -81,7 +83,13 @@ class QuietGate:
         return took >= SHARED * float(np.quantile(self.took, QUICKER))
 
     def _is_idle(self, cell: Cell) -> bool:
-        return not cell.quiet or machine.busiest_cpu(QUIET_SECONDS) < BUSY
+        """Whether nobody else is on our CPUs; not asked again for a while where so."""
+        if not cell.quiet or time.monotonic() < self.idle_until:
+            return True
+        if machine.busiest_cpu(QUIET_SECONDS) >= BUSY:
+            return False
+        self.idle_until = time.monotonic() + IDLE_SECONDS
+        return True
 
     def _is_in_vain(self) -> bool:
         """Whether hardly any of the last looks found the machine quiet."""

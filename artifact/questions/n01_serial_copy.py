@@ -25,8 +25,8 @@ class Parameters:
     delays_ns: tuple[int, ...] = (10, 25, 50, 100, 250, 500, 1000)
     extent_primitives: tuple[str, ...] = ("own-then", "own-now", "streaming")
     largest_extent: str = "1G"
-    processes: int = 48
-    rounds: int = 24
+    processes: int = 40
+    rounds: int = 36
 
 
 def plan(host: Host, p: Parameters) -> Plan:

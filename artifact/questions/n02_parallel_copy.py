@@ -26,8 +26,8 @@ class Parameters:
                                    "streaming")
     threads: tuple[int, ...] = ()
     folios: tuple[int, ...] = (1, 16)
-    processes: int = 48
-    rounds: int = 24
+    processes: int = 40
+    rounds: int = 36
 
 
 def plan(host: Host, p: Parameters) -> Plan:

@@ -30,7 +30,7 @@ class Parameters:
     pauses_us: tuple[int, ...] = (0, 1000, 4000)
     loads: tuple[int, ...] = (0, 50, 100, 200)
     processes: int = 10
-    rounds: int = 8
+    rounds: int = 10
 
 
 def plan(host: Host, p: Parameters) -> Plan:

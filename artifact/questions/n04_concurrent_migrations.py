@@ -23,7 +23,7 @@ class Parameters:
     primitives: tuple[str, ...] = ("streaming",)
     migrators: tuple[int, ...] = ()
     processes: int = 10
-    rounds: int = 8
+    rounds: int = 10
 
 
 def plan(host: Host, p: Parameters) -> Plan:

@@ -32,7 +32,7 @@ class Parameters:
     margin_percent: int = 5
     cpu_limit_percent: int = 20
     processes: int = 10
-    rounds: int = 8
+    rounds: int = 10
 
 
 def plan(host: Host, p: Parameters) -> Plan:

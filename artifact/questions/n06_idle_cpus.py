@@ -28,7 +28,7 @@ class Parameters:
     scanned_cpus: tuple[int, ...] = (1, 4, 16, 64, 256)
     loads: tuple[int, ...] = (0, 50, 100, 200)
     processes: int = 10
-    rounds: int = 8
+    rounds: int = 10
 
 
 def plan(host: Host, p: Parameters) -> Plan:
