@@ -4,20 +4,25 @@
 Nothing is timed here: processes are made up from their seeds, and so is the clock.
 """
 
+import functools
+import shutil
 import time
 
 import numpy as np
 import pyperf
 import pytest
 
-from artifact import measured, paths, plan, samples
+from artifact import kept, measured, paths, plan, report, samples
+from artifact.cells import KernelCell
 from artifact.measuring import gate, looks, passes, process
 from artifact.plan import Entry, Plan, PlanFile
 from artifact.problem import Damaged, Problem
+from artifact.questions import QUESTIONS
 from tests.conftest import tiny_cell
 
 pytestmark = pytest.mark.usefixtures("nobody_else")
 
+RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))[0]
 SECONDS = 10            # that a made-up process takes
 CELLS = [tiny_cell("few", 2), tiny_cell("sharp", 20, sharpness=1.0),
          tiny_cell("noisy", 24, sharpness=1e-9), tiny_cell("all", 16)]
@@ -208,3 +213,54 @@ def test_stages_are_what_the_simulation_stops_at():
 
     assert [stage.name for stage in looks.STAGES] == ["first", "half", "three quarters", "all"]
     assert test_sharpness.LOOKS == (0.5, 0.75)
+
+
+@pytest.fixture
+def replayed(results, monkeypatch):
+    """A run of the recorded cells, whose processes are those that were recorded."""
+    recorded, run = paths.run(f"recorded/{RECORDED}"), paths.run("again")
+    run.cells.mkdir(parents=True)
+    shutil.copy(recorded.plan if recorded.plan.exists() else recorded.older_plans, run.measured)
+    shutil.copy(recorded.machine, run.measured)
+    cells = plan.read_own(run).cells
+    for cell in cells:
+        if isinstance(cell, KernelCell):
+            shutil.copy(recorded.cell_file(cell.id), run.cells)
+    load = functools.cache(pyperf.BenchmarkSuite.load)
+
+    def measure(cell, seed, output, facts):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        pyperf.BenchmarkSuite([pyperf.Benchmark([each.get_runs()[seed - 1]]) for each in
+                               load(str(recorded.cell_file(cell.id))).get_benchmarks()]).dump(
+                                   str(output), replace=True)
+    monkeypatch.setattr(process, "measure", measure)
+    return run, list(cells)
+
+
+def test_stopped_after_the_first_look_a_whole_report_is_left(replayed, artifact):
+    run, cells = replayed
+
+    def draw():
+        report.draw(run, quietly)
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        passes.measure(run, cells, quietly, draw=draw)
+    found = measured.of(run)
+    assert found.provisional == f"{found.provisional.split()[0]} of {sum(map(most, cells))} processes"
+    html = run.report.read_text()
+    assert f"Provisional: {found.provisional}" in html
+    assert html.count('<img src="data:image/png;base64,') == len(kept.figures(run)) > 25
+    assert {name for name in QUESTIONS if not kept.read(run, name)["provisional"]} == {
+        "07-page-migration"}        # of kernels alone
+    assert f"provisional, of {found.provisional}" in " ".join(
+        (run.drawn / "changelog.txt").read_text().split())
+    assert "PROVISIONAL: " in (run.figures / "serial-ladder.svg").read_text()
+    said = artifact("claims", "--run", "again")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.endswith(f"provisional, of {found.provisional}: make reproduce goes on\n")
+    passes.measure(run, cells, quietly)
+    assert measured.of(run).provisional == "" and not any(run.process_files(cell.id) for cell in cells)
+
+
+def most(cell):
+    return 0 if isinstance(cell, KernelCell) else cell.processes
