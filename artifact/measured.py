@@ -2,6 +2,7 @@
 """What a run measured: each cell's file read once, by whoever asks first."""
 
 import functools
+from collections.abc import Iterable
 
 from artifact import machine, paths, plan, samples
 from artifact.cells import AnyCell
@@ -22,9 +23,9 @@ class Measured:
 
     def __init__(self, run: paths.Run, wanted: Plan, files: dict[str, AnySamples] | None = None):
         self.run = run
-        self.not_yet = _not_yet(run, wanted)
-        self.plan = _without(wanted, self.not_yet)
         self._files = {} if files is None else files
+        self.not_yet = _not_yet(run, [c for c in wanted.cells if c.id not in self._files])
+        self.plan = _without(wanted, self.not_yet)
         self._by_label = {(cell.experiment, cell.label): cell for cell in self.plan.cells}
 
     def part(self, wanted: Plan) -> "Measured":
@@ -88,12 +89,12 @@ def provisional(cells: list[Samples]) -> str:
     return f"{there} of {most} processes" if there < most else ""
 
 
-def _not_yet(run: paths.Run, wanted: Plan) -> tuple[str, ...]:
+def _not_yet(run: paths.Run, wanted: Iterable[AnyCell]) -> tuple[str, ...]:
     """Experiments of which a cell cannot be read yet; a figure needs them all."""
-    if not run.may_measure:
-        return ()       # what a recorded run lacks is damage
-    return tuple(dict.fromkeys(cell.experiment for cell in wanted.cells
-                               if not samples.is_there(run, cell)))
+    return tuple(dict.fromkeys(
+        cell.experiment for cell in wanted
+        # What a recorded run lacks is damage.
+        if run.may_measure and not samples.is_there(run, cell)))
 
 
 def _without(wanted: Plan, not_yet: tuple[str, ...]) -> Plan:
