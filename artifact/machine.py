@@ -235,6 +235,12 @@ def _llc_domain(cpu: int) -> int:
     return min(expand_list(shared[-1]), default=0) if shared else 0
 
 
+def last_level_cache() -> int:
+    """Bytes of the largest cache; where the machine does not tell, what pagecopy takes
+    it for."""
+    return max((cache["bytes"] for cache in _caches()), default=64 << 20)
+
+
 def _caches() -> list[dict]:
     found = []
     for index in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*")):

@@ -148,6 +148,11 @@ def joined(files: Iterable[Path]) -> pyperf.BenchmarkSuite:
                       f"delete {folder} and run again") from error
 
 
+def facts_of(path: Path) -> dict:
+    """What a process's file says of it; Damaged where it is not readable."""
+    return _load(path).get_benchmarks()[0].get_runs()[0].get_metadata()
+
+
 def _benchmarks(run: paths.Run, wanted: AnyCell) -> tuple[Path, dict]:
     path = run.cell_file(wanted.id)
     files = run.process_files(wanted.id)

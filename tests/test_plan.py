@@ -6,7 +6,7 @@ import pytest
 from artifact import planning
 from artifact.experiments.serial_ladder import LADDER
 from artifact.ingredients import MOST_THREADS
-from artifact.measuring.progress import guess_seconds
+from artifact.measuring.forecast import guess_seconds
 from artifact.plan import Plan
 from artifact.problem import Problem
 from artifact.questions import QUESTIONS

@@ -32,8 +32,8 @@ def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
     """
     before = machine.volatile()
     woken = wakeup.round_trips(*cell.cpus[:2]) if cell.experiment == "dispatch" and cell.cpus else {}
-    result, seconds = _pagecopy(cell, seed)
-    facts = {**facts, **woken, **_of_victim(cell), **_of_time(result["phases_ns"], seconds),
+    result, seconds = pagecopy(cell, seed)
+    facts = {**facts, **woken, **_of_victim(cell), **of_time(result["phases_ns"], seconds),
              **_of_process(result, before, machine.volatile())}
     found = _benchmarks(cell, result, _of_environment() | facts)
     with paths.writing(output):
@@ -41,7 +41,7 @@ def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
         pyperf.BenchmarkSuite(found).dump(str(output), replace=True)
 
 
-def _pagecopy(cell: Cell, seed: int) -> tuple[dict, float]:
+def pagecopy(cell: Cell, seed: int) -> tuple[dict, float]:
     """What it told, and how many seconds it ran."""
     started = time.monotonic()
     done = subprocess.run([ctools.PAGECOPY, *cell.command(seed)], capture_output=True, text=True,
@@ -101,7 +101,7 @@ def _of_victim(cell: Cell) -> dict:
     return {"victim": listed["victims"][name]["description"], "timer_ns": listed["timer_ns"]}
 
 
-def _of_time(phases_ns: dict[str, int], seconds: float) -> dict[str, float]:
+def of_time(phases_ns: dict[str, int], seconds: float) -> dict[str, float]:
     """Where a process's seconds went: by its phases, and by what grows with the
     number of rounds and what does not."""
     sampled = sum(phases_ns[phase] for phase in IN_ROUNDS) / 1e9

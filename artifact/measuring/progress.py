@@ -4,36 +4,12 @@
 import time
 from collections.abc import Callable, Iterable
 
-from artifact import ctools
-from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.variant import Variant
+from artifact.cells import Cell
+from artifact.measuring.forecast import guess_seconds
 
 LINES = 40              # of progress, and one at the end of each stage
 
 Say = Callable[[str], None]
-
-
-def guess_seconds(cell: AnyCell) -> float:
-    """One process's time, or one boot's, before any has run."""
-    if isinstance(cell, KernelCell):
-        return 6.0      # a boot answers for three cells
-    pool = cell.folio * int(cell.option("pairs") or 64)
-    return 0.5 + 2 * pool / 3e9 + (cell.rounds + 2) * sum(
-        _sample_seconds(cell, cell.of(variant)) for variant in cell.arms.values())
-
-
-def _sample_seconds(cell: Cell, variant: Variant) -> float:
-    listed = ctools.listed()
-    if cell.option("victim"):
-        return int(cell.option("window") or 0) / 1e3
-    if cell.option("recover"):
-        return 8 * (0.0005 if cell.option("recover") == "l2" else 0.005)
-    copies = 1 if variant.migrators == 1 else listed["migrator_copies"] * variant.migrators
-    roles = listed["primitives"].get(variant.primitive, {"roles": []})["roles"]
-    slow = 4 if "floor" in roles else 1
-    waits = 0.02 if cell.option("load") and variant.priority in ("low", "idle") else 0
-    return (1.5e-6 * int(cell.option("pause") or 0) + waits
-            + cell.folio * variant.folios * copies * slow / 7e9)
 
 
 class Progress:
