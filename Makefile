@@ -68,8 +68,8 @@ reproduce: env			## measure everything, draw everything, write report.html (RUN=
 check: env			## kick the tyres: build, verify, catch planted kernels, say what will be skipped
 	@$(ARTIFACT) check
 
-plan: env			## what reproduce would do: cells, minutes, what is done, what is skipped
-	@$(ARTIFACT) plan --run "$(RUN)"
+plan: env			## what reproduce would do, by a probe: minutes, memory, what is skipped (MINUTES=12)
+	@$(ARTIFACT) plan --run "$(RUN)" --minutes "$(MINUTES)"
 
 figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
 	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")

@@ -39,7 +39,7 @@ def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
     from artifact import report as drawn
-    from artifact.measuring import passes
+    from artifact.measuring import outlook, passes
     from artifact.plan import missing
     from artifact.questions import QUESTIONS
 
@@ -50,6 +50,7 @@ def reproduce(arguments) -> None:
                                     for question in QUESTIONS.values() if question.own_cells])
     if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
+    outlook.check(run, list(wanted.cells), arguments.minutes, say)
     passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run))
     drawn.draw(run, say)
     for name in QUESTIONS:
@@ -82,28 +83,24 @@ def report(arguments) -> None:
 
 
 def plan(arguments) -> None:
-    """Say what 'reproduce' would do: cells, minutes, done, skipped."""
+    """Say what 'reproduce' would do: processes, minutes, memory, what is skipped."""
     from artifact import host, planning
-    from artifact.cells import Cell
-    from artifact.measuring import progress
-    from artifact.plan import joined
+    from artifact.measuring import outlook
+    from artifact.plan import joined, missing
     from artifact.questions import QUESTIONS
 
     run, facts = _own(arguments.run), host.here()
     found = joined(planning.proposed(question, planning.of_run(question, run), facts)
                    for question in QUESTIONS.values() if question.own_cells)
-    total = 0.0
     for line in _kept_parameters(run):
         say(line)
-    say(f"{'cell':42} {'arms':>4} {'processes':>9} {'done':>5} {'minutes left':>12}")
-    for cell in found.cells:
-        arms, processes = (len(cell.arms), cell.processes) if isinstance(cell, Cell) else \
-            ("", cell.boots)
-        done = processes if run.cell_file(cell.id).exists() else len(run.process_files(cell.id))
-        minutes = (processes - done) * progress.guess_seconds(cell) / 60
-        total += minutes
-        say(f"{cell.id:42} {arms:>4} {processes:>9} {done:>5} {minutes:>12.1f}")
-    say(f"about {total:.0f} minutes of measuring are left, by a guess that the run itself corrects")
+    try:
+        probed = outlook.probed(missing(run, found.cells))
+    except Lacking as lacking:
+        say(f"nothing is probed: {lacking.why}")
+        probed = {}
+    for line in outlook.table(outlook.of(run, found.cells, probed=probed), arguments.minutes):
+        say(line)
     for what, why in found.skipped:
         say(f"skipped here: {what}: {why}")
 
@@ -111,7 +108,7 @@ def plan(arguments) -> None:
 def notebook(arguments) -> None:
     """Run one notebook with changed parameters, measuring just what it lacks."""
     from artifact import execution, planning
-    from artifact.measuring import passes
+    from artifact.measuring import outlook, passes
     from artifact.questions import find
 
     question = find(arguments.notebook)
@@ -128,6 +125,7 @@ def notebook(arguments) -> None:
     if run.may_measure and question.own_cells:
         wanted = planning.planned(run, [(question, parameters)])
         _say_what_is_missing(run, wanted.cells)
+        outlook.check(run, list(wanted.cells), arguments.minutes, say, outlook.ONE_NOTEBOOK)
         passes.measure(run, list(wanted.cells), say, arguments.minutes, draw)
     draw()
 
@@ -348,9 +346,9 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (plan, report, claims, changelog, pack):
+    for function in (report, claims, changelog, pack):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
-    for function in (reproduce, notebook):
+    for function in (plan, reproduce, notebook):
         command = add(function)
         command.add_argument("--run", default=paths.DEFAULT_RUN)
         command.add_argument("--minutes", type=_minutes, default=MINUTES)

@@ -86,7 +86,12 @@ def processes_for(logs: np.ndarray, wanted: float, most: int) -> np.ndarray:
 
 
 def _least(done: int, most: int) -> int:
-    return max(done, min(most, max(FEWEST, math.ceil(LEAST * most))))
+    return max(done, fewest(most))
+
+
+def fewest(most: int) -> int:
+    """Processes below which no cell of so many at most ends, however sharp it is."""
+    return min(most, max(FEWEST, math.ceil(LEAST * most)))
 
 
 def ratios(samples: Samples) -> list[str]:

@@ -3,11 +3,12 @@
 
 import pytest
 
-from artifact import planning
+from artifact import paths, planning
 from artifact.experiments.serial_ladder import LADDER
 from artifact.ingredients import MOST_THREADS
+from artifact.measuring import outlook
 from artifact.measuring.forecast import guess_seconds
-from artifact.plan import Plan
+from artifact.plan import Plan, joined
 from artifact.problem import Problem
 from artifact.questions import QUESTIONS
 from artifact.sizes import format_size, parse_size
@@ -89,6 +90,25 @@ def test_the_cost_of_going_parallel_is_planned_sanely_for_any_machine(name, cpus
         assert cell.experiment in ("idle-scan", "recovery") or arms
         for arm in arms:
             cell.policy(arm)        # each has a name
+
+
+def test_a_large_machine_is_measured_in_forty_minutes(results):
+    """256 CPUs, 8 nodes of 16 cores with two threads each, as Linux numbers them."""
+    cpus = range(256)
+    node = {cpu: cpu % 128 // 16 for cpu in cpus}
+    thread = {cpu: cpu // 128 for cpu in cpus}
+    large = a_host(
+        cpus, memory_bytes=1 << 40,
+        nodes={each: [cpu for cpu in cpus if node[cpu] == each] for each in range(8)},
+        placements={
+            "spread": sorted(cpus, key=lambda cpu: (thread[cpu], cpu % 16, node[cpu])),
+            "packed": sorted(cpus, key=lambda cpu: (thread[cpu], node[cpu], cpu % 16)),
+            "sibling": sorted(cpus, key=lambda cpu: (cpu % 128, thread[cpu]))})
+    everything = joined(planned(name, large) for name, question in QUESTIONS.items()
+                        if question.own_cells)
+    assert {"remote", "packed-16-folio", "32-migrators"} <= {cell.label for cell in everything.cells}
+    found = outlook.of(paths.run("large"), everything.cells)
+    assert 10 * 60 < found.most < 40 * 60
 
 
 @pytest.mark.parametrize("name", [PARALLEL, *HARM])

@@ -16,6 +16,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 from artifact import paths, sharpness
 from artifact.cells import Cell
@@ -24,6 +25,7 @@ from artifact.samples import FEWEST, Samples
 
 FIELDS = {"cells", "minutes", "before_seconds", "targets", "goals", "drawing_seconds", "ended"}
 
+HALF = 0.5              # of the most, at the second look
 FIRST = 3               # processes of each cell before the first look; of a few, half
 
 
@@ -42,13 +44,18 @@ class Stage:
     drawn: bool
 
 
-STAGES = (Stage("first", False, 0.0, True), Stage("half", False, 0.5, True),
+STAGES = (Stage("first", False, 0.0, True), Stage("half", False, HALF, True),
           Stage("three quarters", True, 0.5, False), Stage("all", True, 1.0, False))
 
 
 def first_of(cell: Cell) -> int:
     """How many processes of a cell there are at the first look."""
     return min(FIRST, cell.processes, max(FEWEST, cell.processes // 2))
+
+
+def half_of(cell: Cell) -> int:
+    """How many there are at the second, where time allows."""
+    return math.ceil(HALF * cell.processes)
 
 
 def goals(stage: Stage, cells: Iterable[Cell], found: dict[str, Samples]) -> dict[str, int]:
@@ -94,7 +101,7 @@ class Decisions:
     """
 
     def __init__(self, run: paths.Run, cells: Iterable[Cell], minutes: float, before: float):
-        self._path = run.measured / "looks.json"
+        self._path = _path(run)
         asked = {"cells": sorted(cell.id for cell in cells),
                  "minutes": None if math.isinf(minutes) else minutes}
         self._all = _read(self._path)
@@ -142,7 +149,18 @@ class Decisions:
         paths.write_atomically(self._path, json.dumps(self._all, indent=1).encode())
 
 
-def _read(path) -> list[dict]:
+def drawn_seconds(run: paths.Run, cells: Iterable[Cell]) -> list[float]:
+    """Of each drawing of these cells that the run has recorded."""
+    ids = sorted(cell.id for cell in cells)
+    return [seconds for entry in _read(_path(run)) if entry["cells"] == ids
+            for seconds in entry["drawing_seconds"].values()]
+
+
+def _path(run: paths.Run) -> Path:
+    return run.measured / "looks.json"
+
+
+def _read(path: Path) -> list[dict]:
     try:
         found = json.loads(path.read_text())
         for entry in found:

@@ -60,17 +60,25 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = mat
 
 @contextlib.contextmanager
 def alone(run: paths.Run) -> Iterator[None]:
-    """Only one measurement at a time: two would measure each other."""
+    """Only one measurement at a time, and a folder for what it finds."""
+    with nobody_else():
+        with paths.writing(run.cells):
+            run.cells.mkdir(parents=True, exist_ok=True)
+        for leftover in run.cells.glob("**/*.tmp"):
+            leftover.unlink(missing_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def nobody_else() -> Iterator[None]:
+    """While something is timed: two would measure each other."""
     with paths.writing(paths.RESULTS):
-        run.cells.mkdir(parents=True, exist_ok=True)
         try:
             lock = paths.locked(paths.RESULTS / ".lock", blocking=False)
         except BlockingIOError as error:
             raise Lacking("cannot measure", "another run is measuring on this machine",
                           "wait until it is done, or stop it") from error
     with lock:
-        for leftover in run.cells.glob("**/*.tmp"):
-            leftover.unlink(missing_ok=True)
         yield
 
 
