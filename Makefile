@@ -111,6 +111,9 @@ sharpness: env			## is each verdict of a run as sharp as in another one? RUNS="a
 allocation: env			## how a run's time is best divided between processes and rounds (RUN=name)
 	@$(ARTIFACT) allocation --run "$(RUN)"
 
+profile: env			## where a run's seconds went, from its own records (RUN=name)
+	@$(ARTIFACT) profile --run "$(RUN)"
+
 lint: env			## what a machine can check: names, imports, types, the format of the C
 	@cd "$$ROOT" && "$$PY" -m ruff check -q artifact tests && "$$PY" -m mypy --no-error-summary && \
 	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
@@ -150,4 +153,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation lint test clean distclean env
+.PHONY: help reproduce check plan figures report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile lint test clean distclean env

@@ -5,6 +5,7 @@ import argparse
 import math
 import signal
 import sys
+import time
 import typing
 
 from artifact import paths
@@ -39,7 +40,7 @@ def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
     from artifact import report as drawn
-    from artifact.measuring import outlook, passes
+    from artifact.measuring import looks, outlook, passes
     from artifact.plan import missing
     from artifact.questions import QUESTIONS
 
@@ -52,7 +53,9 @@ def reproduce(arguments) -> None:
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
     passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run))
+    started = time.monotonic()
     drawn.draw(run, say)
+    looks.drew_last(run, time.monotonic() - started)
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
     say(f"\nreport: {paths.shown(run.report)}\n")
@@ -287,6 +290,15 @@ def allocation(arguments) -> None:
     say("\n".join(allocated.table([allocated.of(each, arguments.start) for each in timed])))
 
 
+def profile(arguments) -> None:
+    """Where a run's seconds went, from its own records."""
+    from artifact import measured
+    from artifact import profile as profiled
+
+    run = paths.run(arguments.run)
+    say("\n".join(profiled.table(run, measured.of(run).timed)))
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -346,7 +358,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (report, claims, changelog, pack):
+    for function in (report, claims, changelog, pack, profile):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
     for function in (plan, reproduce, notebook):
         command = add(function)

@@ -4,7 +4,12 @@
 Nothing is timed here: processes are made up from their seeds, and so is the clock.
 """
 
+import builtins
+import collections
+import contextlib
 import functools
+import io
+import os
 import shutil
 import time
 
@@ -206,6 +211,51 @@ def test_a_finished_cell_may_have_fewer_than_the_most(results, made_up):
     passes.measure(run, CELLS, quietly)
     found = samples.read_timed(run, CELLS[1])
     assert (found.processes, found.cell.processes) == (15, 20) and found.finished
+
+
+def test_how_long_each_stage_took_is_kept(results, made_up, clock):
+    run = paths.run("one")
+    passes.measure(run, CELLS, quietly, draw=lambda: clock(7))
+    looks.drew_last(run, 5.0)
+    looks.drew_last(run, 6.0)       # drawn once more, when nothing was measured
+    found = looks.spent(run)
+    assert (found.stages, found.kernels, found.drawings) == (57 * SECONDS, 0, [7, 7, 5])
+
+
+def test_a_stage_that_was_stopped_counts_as_far_as_it_came(results, made_up):
+    run = paths.run("one")
+    for last in (4, 30, -1):
+        made_up.last = last
+        with contextlib.suppress(KeyboardInterrupt):
+            passes.measure(run, CELLS, quietly)
+    assert looks.spent(run).stages == 57 * SECONDS
+
+
+def test_a_process_costs_no_more_beside_a_thousand_cells(results, made_up, monkeypatch):
+    """Counted in what is asked of the file system, and in cells that are read."""
+    calls = collections.Counter()
+
+    def counting(owner, name):
+        original = getattr(owner, name)
+
+        def counted(*arguments, **named):
+            calls[name] += 1
+            return original(*arguments, **named)
+        monkeypatch.setattr(owner, name, counted)
+    for owner, name in ((os, "stat"), (os, "scandir"), (os, "replace"), (io, "open"),
+                        (builtins, "open"), (samples, "read_timed"), (looks.sharpness, "needed")):
+        counting(owner, name)
+    found = {}
+    for count in (10, 1000):
+        calls.clear()
+        made_up.clear()
+        passes.measure(paths.run(f"of-{count}"), [tiny_cell(f"{nth}", 2) for nth in range(count)],
+                       quietly)
+        assert len(made_up) == 2 * count
+        found[count] = {name: calls[name] / len(made_up) for name in calls}
+    assert found[1000].keys() == found[10].keys() and found[10]["stat"] > 1
+    for name, each in found[1000].items():
+        assert each <= 1.1 * found[10][name], name
 
 
 def test_stages_are_what_the_simulation_stops_at():

@@ -25,6 +25,8 @@ from artifact.samples import FEWEST, Samples
 
 FIELDS = {"cells", "minutes", "before_seconds", "targets", "goals", "drawing_seconds", "ended"}
 
+KERNELS, LAST = "kernels", "last"       # beside the stages, and beside the looks
+
 HALF = 0.5              # of the most, at the second look
 FIRST = 3               # processes of each cell before the first look; of a few, half
 
@@ -131,6 +133,13 @@ class Decisions:
         self._own["drawing_seconds"][stage.name] = seconds
         self._write()
 
+    def took(self, what: str, seconds: float) -> None:
+        """How long a stage was measured, or KERNELS asked: a part of it where it was
+        stopped."""
+        kept = self._own.setdefault("stage_seconds", {})
+        kept[what] = kept.get(what, 0.0) + seconds
+        self._write()
+
     def end(self) -> None:
         """Who asks for the same again, asks for more."""
         self._own["ended"] = True
@@ -146,7 +155,7 @@ class Decisions:
         return list(self._own["drawing_seconds"].values())
 
     def _write(self) -> None:
-        paths.write_atomically(self._path, json.dumps(self._all, indent=1).encode())
+        _write(self._path, self._all)
 
 
 def drawn_seconds(run: paths.Run, cells: Iterable[Cell]) -> list[float]:
@@ -156,8 +165,40 @@ def drawn_seconds(run: paths.Run, cells: Iterable[Cell]) -> list[float]:
             for seconds in entry["drawing_seconds"].values()]
 
 
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """Seconds of all that a run recorded: of measuring in stages, of kernels in the
+    virtual machine, of each drawing."""
+
+    stages: float
+    kernels: float
+    drawings: list[float]
+
+
+def spent(run: paths.Run) -> Spent:
+    """Of a run; nothing where it did not record it."""
+    entries = _read(_path(run))
+    took = [item for entry in entries for item in entry.get("stage_seconds", {}).items()]
+    return Spent(sum(seconds for what, seconds in took if what != KERNELS),
+                 sum(seconds for what, seconds in took if what == KERNELS),
+                 [seconds for entry in entries for seconds in entry["drawing_seconds"].values()])
+
+
+def drew_last(run: paths.Run, seconds: float) -> None:
+    """The drawing after the last look, by whoever made it; a later one of the same
+    measurements is none of the run's."""
+    entries = _read(_path(run))
+    if entries and LAST not in entries[-1]["drawing_seconds"]:
+        entries[-1]["drawing_seconds"][LAST] = seconds
+        _write(_path(run), entries)
+
+
 def _path(run: paths.Run) -> Path:
     return run.measured / "looks.json"
+
+
+def _write(path: Path, entries: list[dict]) -> None:
+    paths.write_atomically(path, json.dumps(entries, indent=1).encode())
 
 
 def _read(path: Path) -> list[dict]:

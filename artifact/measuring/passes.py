@@ -153,18 +153,30 @@ class _Measuring:
                 if not self.run.cell_file(cell.id).exists()
                 and not self.run.process_file(cell.id, index).exists()]
         self.progress.begin(name, wanted)
-        for done, (cell, index) in enumerate(todo):
-            if not always and time.monotonic() >= self.ends - self._drawing():
-                return done
-            started = time.monotonic()
-            _run_undisturbed(self.run, cell, index, self.gate)
-            self.progress.done(cell, time.monotonic() - started)
+        with self._noting(name, todo):
+            for done, (cell, index) in enumerate(todo):
+                if not always and time.monotonic() >= self.ends - self._drawing():
+                    return done
+                started = time.monotonic()
+                _run_undisturbed(self.run, cell, index, self.gate)
+                self.progress.done(cell, time.monotonic() - started)
         return len(todo)
 
     def _ask_kernels(self) -> int:
         missing = plan.missing(self.run, self.kernels)
-        lab.measure(self.run, missing, self.say)
+        with self._noting(looks.KERNELS, missing):
+            lab.measure(self.run, missing, self.say)
         return len(missing)
+
+    @contextlib.contextmanager
+    def _noting(self, what: str, todo: list) -> Iterator[None]:
+        """How long that takes, if there is anything to do."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            if todo:
+                self.decisions.took(what, time.monotonic() - started)
 
     def _draw(self, stage: looks.Stage, draw: Callable[[], None]) -> None:
         """What cannot be drawn yet must not end the measuring."""
