@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import typing
+from collections.abc import Callable
 
 from artifact import paths
 from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
@@ -40,7 +41,7 @@ def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
     from artifact import report as drawn
-    from artifact.measuring import looks, outlook, passes
+    from artifact.measuring import outlook, passes
     from artifact.plan import missing
     from artifact.questions import QUESTIONS
 
@@ -53,9 +54,7 @@ def reproduce(arguments) -> None:
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
     passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run))
-    started = time.monotonic()
-    drawn.draw(run, say)
-    looks.drew_last(run, time.monotonic() - started)
+    _draw_last(run, lambda: drawn.draw(run, say))
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
     say(f"\nreport: {paths.shown(run.report)}\n")
@@ -130,7 +129,9 @@ def notebook(arguments) -> None:
         _say_what_is_missing(run, wanted.cells)
         outlook.check(run, list(wanted.cells), arguments.minutes, say, outlook.ONE_NOTEBOOK)
         passes.measure(run, list(wanted.cells), say, arguments.minutes, draw)
-    draw()
+        _draw_last(run, draw)
+    else:
+        draw()
 
 
 def kernel_lab(arguments) -> int:
@@ -292,11 +293,12 @@ def allocation(arguments) -> None:
 
 def profile(arguments) -> None:
     """Where a run's seconds went, from its own records."""
-    from artifact import measured
-    from artifact import profile as profiled
+    from artifact import plan, profile
+    from artifact.measured import Measured
 
     run = paths.run(arguments.run)
-    say("\n".join(profiled.table(run, measured.of(run).timed)))
+    everything = plan.joined(entry.plan for entry in plan.read(run).entries.values())
+    say("\n".join(profile.table(run, Measured(run, everything).timed)))
 
 
 def say(line: str) -> None:
@@ -319,8 +321,19 @@ def _look(run: paths.Run) -> None:
     say(f"provisional report: {paths.shown(run.report)}; measuring goes on")
 
 
+def _draw_last(run: paths.Run, draw: Callable[[], None]) -> None:
+    """What is drawn when all is measured, and noted like the looks before."""
+    from artifact.measuring import looks
+
+    started = time.monotonic()
+    draw()
+    looks.drew_last(run, time.monotonic() - started)
+
+
 def _say_what_is_missing(run: paths.Run, cells) -> None:
-    """Which cells a notebook still needs: those that its parameters change."""
+    """Which cells a notebook still needs, those that its parameters change, and for how
+    long."""
+    from artifact.measuring import outlook
     from artifact.plan import missing
 
     wanted = missing(run, cells)
@@ -328,6 +341,7 @@ def _say_what_is_missing(run: paths.Run, cells) -> None:
         kept = len(cells) - len(wanted)
         say(f"to measure: {', '.join(f'{cell.experiment} {cell.label}' for cell in wanted)}"
             + (f"; {kept} other cells are measured" if kept else ""))
+        say(outlook.duration(outlook.of(run, wanted, outlook.ONE_NOTEBOOK)))
 
 
 def _kept_parameters(run: paths.Run) -> list[str]:

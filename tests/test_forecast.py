@@ -16,6 +16,7 @@ import pytest
 
 from artifact import __main__ as command
 from artifact import ctools, host, paths, samples
+from artifact.cells import KernelCell
 from artifact.measuring import forecast, looks, outlook, passes, process
 from artifact.measuring.forecast import Cost
 from artifact.problem import Lacking, Misuse, Problem, Unwritable
@@ -188,8 +189,7 @@ def test_the_table_is_of_experiments_and_fits_a_terminal(results, ten_seconds):
     found = an_outlook(paths.run("one"))
     head, row, *rest = outlook.table(found, 2.5)
     assert row.split() == ["test", "3", "62", "0", "10.3", "3", "12", "of", "62"]
-    assert any("first look after about 1:30" in line for line in rest)
-    assert any("everything after 8:20 to 10:50" in line for line in rest)
+    assert any("first look after about 1:30, everything after 8:20 to 10:50" in line for line in rest)
     assert rest[-2:] == outlook.unsure(found, 2.5)
     assert "enough, unless" in outlook.table(found, 9)[-1]
     head, row, *rest = outlook.table(found, 12)
@@ -204,6 +204,16 @@ def test_fewer_minutes_than_a_pass_takes_is_one_line(results, ten_seconds):
     said = []
     outlook.check(paths.run("one"), CELLS, 2, said.append, drawing=10.0)
     assert said == outlook.unsure(an_outlook(paths.run("one")), 2)
+
+
+def test_kernels_boot_once_for_all_they_are_asked_and_in_time(results, ten_seconds):
+    kernels = [KernelCell(name, "amd64", "ns", 2, "0") for name in ("ladder", "moves", "live")]
+    found = outlook.of(paths.run("one"), kernels, drawing=10.0)
+    assert found.first == found.most == found.least == 2 * forecast.BOOT_SECONDS + 10
+    assert outlook.unsure(found, 0.1) == []
+    with pytest.raises(Misuse, match="one pass takes about 0.3 minutes"):
+        outlook.check(paths.run("one"), kernels, 0.1, [].append, drawing=10.0)
+    assert "8 s of kernels" in outlook.table(found, 1)[1]
 
 
 def test_who_has_time_enough_is_not_probed(results, ten_seconds, monkeypatch):
@@ -262,6 +272,13 @@ def test_a_machine_that_cannot_be_probed_has_a_plan_all_the_same(results, monkey
     assert {"serial-ladder", "threads", "victim", "idle-scan"} <= set(rows)
     assert any(line.startswith("MINUTES=4: about ") for line in lines)
     assert all(len(line) <= 140 for line in lines) and not (results / "one").exists()
+
+
+def test_a_notebook_says_how_long_what_it_lacks_will_take(results, ten_seconds, capsys):
+    command._say_what_is_missing(paths.run("one"), CELLS)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "to measure: test few, test some, test many"
+    assert second.startswith("first look after about 1:26, everything after 8:08 to 10:38")
 
 
 def test_recorded_drawings_are_what_a_drawing_takes(results, ten_seconds):

@@ -58,8 +58,9 @@ class Outlook:
     @functools.cached_property
     def first(self) -> float:
         """Seconds to the first look, drawn; 0 where that was."""
-        measuring = self.seconds({cell.id: looks.first_of(cell) for cell in self.timed})
-        return measuring + self.boots + self.drawing if measuring else 0.0
+        needs = self.boots + self.seconds(
+            {cell.id: looks.first_of(cell) for cell in self.timed})
+        return needs + self.drawing if needs else 0.0
 
     @functools.cached_property
     def most(self) -> float:
@@ -159,8 +160,17 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def duration(found: Outlook) -> str:
+    """When there is something to see, and when it ends at the latest, in a line."""
+    first = f"first look after about {clock(found.first)}, " if found.first else ""
+    return f"{first}everything after {clock(found.least)} to {clock(found.most)}, by how soon " \
+        "cells are as sharp as they ought to be"
+
+
 def unsure(found: Outlook, minutes: float) -> list[str]:
     """What a run of so many minutes will be unsure of, in a line or two."""
+    if not found.lacking:
+        return []
     within = found.within(minutes)
     there, most = sum(within.values()), sum(cell.processes for cell in found.timed)
     few = dict.fromkeys(cell.experiment for cell in found.timed
@@ -195,11 +205,7 @@ def _totals(found: Outlook, minutes: float) -> list[str]:
     besides = [f"{found.drawings} drawings of {found.drawing:.0f} s"]
     if found.boots:
         besides.append(f"{found.boots:.0f} s of kernels in the virtual machine")
-    lines = [f"with {' and '.join(besides)}:"]
-    if found.first:
-        lines.append(f"first look after about {clock(found.first)}")
-    lines.append(f"everything after {clock(found.least)} to {clock(found.most)}, by how soon cells "
-                 "are as sharp as they ought to be")
+    lines = [f"with {' and '.join(besides)}:", duration(found)]
     if found.is_short(minutes):
         return lines + unsure(found, minutes)
     return [*lines, f"MINUTES={minutes:g} is enough" + (
