@@ -285,6 +285,8 @@ def test_recorded_drawings_are_what_a_drawing_takes(results, ten_seconds):
     run = paths.run("one")
     decisions = looks.Decisions(run, CELLS, 5, 0)
     decisions.drew(looks.STAGES[0], 33.0)
-    assert an_outlook(run).drawing == 33.0
+    decisions.drew(looks.STAGES[1], 35.0)
+    looks.drew_last(run, 99.0)      # somebody else was there
+    assert an_outlook(run).drawing == 35.0
     assert outlook.of(run, CELLS[:1], drawing=10.0).drawing == 10.0
     assert json.loads((run.measured / "looks.json").read_text())

@@ -29,7 +29,7 @@ START_SECONDS = 0.04
 COPIED, CHECKED, FAULTED = 15e9, 8e9, 0.5e9     # bytes in a second
 AT_HAND = 1 << 29       # bytes of pools; more must first be found, by the host too
 WAIT_SECONDS = {True: 0.05, False: 0.01}        # at the gate, by whether idle CPUs are asked for
-WRITE_SECONDS = 0.03    # of a process's file, and until the next one starts
+WRITE_SECONDS = 0.02    # of a process's file, and until the next one starts
 BOOT_SECONDS = 4.0      # of a kernel in the lab, which answers for all its cells
 
 # A process's file: of its arms' facts, which a cell without channels says once.

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 import shutil
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def of(run: paths.Run, cells: Iterable[AnyCell], drawing: float = WHOLE_REPORT,
     drawn = looks.drawn_seconds(run, timed)
     return Outlook(cells, there, forecast.of(run, timed, probed),
                    forecast.boots_seconds(plan.missing(run, cells)),
-                   max(drawn, default=drawing))
+                   statistics.median(drawn or [drawing]))
 
 
 def probed(cells: Iterable[AnyCell]) -> dict[str, Cost]:
@@ -186,7 +187,7 @@ def table(found: Outlook, minutes: float) -> list[str]:
     """A line for each experiment, for a terminal; then what it comes to."""
     short, within = found.is_short(minutes), found.within(minutes)
     lines = [f"{'experiment':14} {'cells':>5} {'processes':>9} {'done':>5} {'minutes left':>12} "
-             f"{'memory, MiB':>11}" + (f" {f'in {minutes:g} minutes':>15}" if short else "")]
+             f"{'memory, MiB':>11}" + (f" {f'in {minutes:g} min':>15}" if short else "")]
     for name in dict.fromkeys(cell.experiment for cell in found.timed):
         cells = [cell for cell in found.timed if cell.experiment == name]
         processes = sum(cell.processes for cell in cells)
@@ -202,7 +203,7 @@ def table(found: Outlook, minutes: float) -> list[str]:
 def _totals(found: Outlook, minutes: float) -> list[str]:
     if not found.lacking and not found.boots:
         return ["everything is measured"]
-    besides = [f"{found.drawings} drawings of {found.drawing:.0f} s"]
+    besides = [f"{found.drawings} drawing{'s' * (found.drawings > 1)} of {found.drawing:.0f} s"]
     if found.boots:
         besides.append(f"{found.boots:.0f} s of kernels in the virtual machine")
     lines = [f"with {' and '.join(besides)}:", duration(found)]
