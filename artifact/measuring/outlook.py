@@ -132,7 +132,7 @@ def check(run: paths.Run, cells: list[AnyCell], minutes: float, say: Say,
             return          # measuring will say so better
         if 60 * minutes < found.first:
             raise Misuse(f"MINUTES={minutes:g}",
-                         f"one pass takes about {found.first / 60:.1f} minutes here",
+                         f"one pass takes about {math.ceil(found.first / 6) / 10:g} minutes here",
                          f"give at least {_enough(found.first):g}")
     if found.is_short(minutes):
         for line in unsure(found, minutes):
