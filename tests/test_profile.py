@@ -28,7 +28,7 @@ def made_up(experiment, processes, **changed):
 def recorded(run, *entries):
     run.measured.mkdir(parents=True)
     (run.measured / "looks.json").write_text(json.dumps([
-        {"cells": [], "minutes": 5, "before_seconds": 0, "targets": {}, "ended": True,
+        {"cells": [], "minutes": 5, "before_seconds": 0, "targets": {}, "goals": {}, "ended": True,
          "drawing_seconds": {}, **entry} for entry in entries]))
 
 

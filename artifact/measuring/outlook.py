@@ -7,6 +7,7 @@ import functools
 import math
 import shutil
 import statistics
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from artifact.measuring.progress import Say, clock
 from artifact.problem import Lacking, Misuse, Unwritable
 
 ONE_NOTEBOOK, WHOLE_REPORT = 6.0, 20.0      # seconds of drawing, where no look tells
+COLUMNS = 100           # of a terminal
 FEW = 6                 # processes: with fewer an interval is several times as wide
 ROOM_BYTES = 48 << 20   # for report, notebooks and figures, and to write them anew
 
@@ -165,7 +167,7 @@ def duration(found: Outlook) -> str:
     """When there is something to see, and when it ends at the latest, in a line."""
     first = f"first look after about {clock(found.first)}, " if found.first else ""
     return f"{first}everything after {clock(found.least)} to {clock(found.most)}, by how soon " \
-        "cells are as sharp as they ought to be"
+        "cells are sharp enough"
 
 
 def unsure(found: Outlook, minutes: float) -> list[str]:
@@ -176,10 +178,11 @@ def unsure(found: Outlook, minutes: float) -> list[str]:
     there, most = sum(within.values()), sum(cell.processes for cell in found.timed)
     few = dict.fromkeys(cell.experiment for cell in found.timed
                         if within[cell.id] < min(FEW, cell.processes))
-    lines = [f"MINUTES={minutes:g}: about {there} of {most} processes fit in, so that intervals "
-             f"are about {math.sqrt(most / there):.1f} times as wide as planned"]
+    lines = [f"MINUTES={minutes:g}: about {there} of {most} processes fit in, and intervals are "
+             f"about {math.sqrt(most / there):.1f} times as wide"]
     if few:
-        lines.append(f"least sure, with fewer than {FEW} processes of a cell: {', '.join(few)}")
+        lines += textwrap.wrap(f"least sure, with fewer than {FEW} processes of a cell: "
+                               f"{', '.join(few)}", COLUMNS, break_on_hyphens=False)
     return lines
 
 
