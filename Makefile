@@ -149,7 +149,7 @@ env:
 		cp "$$ROOT/requirements.txt" "$$VENV/installed.txt"; }; }
 else
 env:
-	@"$$PY" -c 'import pyperf, papermill, scipy, seaborn' || { echo "error: PY=$$PY lacks" \
+	@"$$PY" -c 'import pyperf, papermill, rich, scipy, seaborn' || { echo "error: PY=$$PY lacks" \
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 

@@ -41,7 +41,7 @@ def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
     from artifact import kept, planning
     from artifact import report as drawn
-    from artifact.measuring import outlook, passes
+    from artifact.measuring import live, outlook, passes
     from artifact.plan import missing
     from artifact.questions import QUESTIONS
 
@@ -53,7 +53,8 @@ def reproduce(arguments) -> None:
     if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
-    passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run))
+    passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run),
+                   live.on_terminal())
     _draw_last(run, lambda: drawn.draw(run, say))
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
@@ -110,7 +111,7 @@ def plan(arguments) -> None:
 def notebook(arguments) -> None:
     """Run one notebook with changed parameters, measuring just what it lacks."""
     from artifact import execution, planning
-    from artifact.measuring import outlook, passes
+    from artifact.measuring import live, outlook, passes
     from artifact.questions import find
 
     question = find(arguments.notebook)
@@ -128,7 +129,7 @@ def notebook(arguments) -> None:
         wanted = planning.planned(run, [(question, parameters)])
         _say_what_is_missing(run, wanted.cells)
         outlook.check(run, list(wanted.cells), arguments.minutes, say, outlook.ONE_NOTEBOOK)
-        passes.measure(run, list(wanted.cells), say, arguments.minutes, draw)
+        passes.measure(run, list(wanted.cells), say, arguments.minutes, draw, live.on_terminal())
         _draw_last(run, draw)
     else:
         draw()

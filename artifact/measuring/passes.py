@@ -21,21 +21,22 @@ import pyperf
 
 from artifact import ctools, estimate, machine, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.measuring import lab, looks, process
+from artifact.measuring import lab, live, looks, process
 from artifact.measuring.gate import QuietGate
-from artifact.measuring.progress import Progress, Say
+from artifact.measuring.progress import Lines, Progress, Say
 from artifact.problem import Lacking, Misuse, Problem
 from artifact.samples import Samples
 
 
 def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = math.inf,
-            draw: Callable[[], None] | None = None) -> None:
+            draw: Callable[[], None] | None = None, on_terminal: bool = False) -> None:
     """Measures what is missing of the cells, in stages, between which it looks at what
     there is: see looks.py. A cell that fails its own A/A check is measured once
     more, where time allows, and the first attempt kept beside it.
 
     minutes: after which it ends, whatever is missing; but for the first stage, which
-    is always measured whole. draw: draws what there is, after some of the stages.
+    is always measured whole. draw: draws what there is, after some of the stages, and
+    the caller once more. on_terminal: how far it is is shown there and not said.
 
     Raises Problem when nothing may be measured here, another process is
     measuring, or pagecopy fails. What is finished stays finished.
@@ -55,7 +56,7 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = mat
         _write_machine_record(run)
         # Another run may have finished some while we waited for nothing.
         if plan.missing(run, cells):
-            _Measuring(run, cells, say, minutes).all(draw)
+            _Measuring(run, cells, say, minutes, draw, on_terminal).all()
 
 
 @contextlib.contextmanager
@@ -91,35 +92,39 @@ def _write_machine_record(run: paths.Run) -> None:
 class _Measuring:
     """Cells on their way: what was decided for them, and the time that is left."""
 
-    def __init__(self, run: paths.Run, cells: list[AnyCell], say: Say, minutes: float):
-        self.run, self.say = run, say
+    def __init__(self, run: paths.Run, cells: list[AnyCell], say: Say, minutes: float,
+                 draw: Callable[[], None] | None, on_terminal: bool):
+        self.run, self.say, self.draw = run, say, draw
         self.timed = [cell for cell in cells if isinstance(cell, Cell)]
         self.kernels = [cell for cell in cells if isinstance(cell, KernelCell)]
         found = self._read()
         before = sum(map(_seconds, found.values()))
         self.decisions = looks.Decisions(run, self.timed, minutes, before)
         self.ends = time.monotonic() + 60 * minutes - self.decisions.spent(before)
-        self.progress = Progress(
-            self.timed, {cell.id: found[cell.id].processes if cell.id in found else 0
-                         for cell in self.timed}, self.ends, say)
+        self.progress = Progress(self.timed, found, self.ends, plan.missing(run, self.kernels))
+        if self.decisions.drawing_seconds:
+            self.progress.drew(self.decisions.drawing_seconds[-1])
+        self.shown = live.Live(self.progress) if on_terminal else Lines(self.progress, say)
 
     @functools.cached_property
     def gate(self) -> QuietGate:
         """Made, and so probed for the first time, when it is needed."""
         return QuietGate(self.say)
 
-    def all(self, draw: Callable[[], None] | None) -> None:
+    def all(self) -> None:
         """Every stage, and what must be measured again."""
-        before = dict.fromkeys((cell.id for cell in self.timed), 0)
-        for stage in looks.STAGES:
-            wanted = self._decided(stage)
-            done = self._measure(stage.name, before, wanted, always=not stage.part)
-            before = wanted
-            if stage is looks.STAGES[0]:
-                done += self._ask_kernels()
-            if draw and done and stage.drawn:
-                self._draw(stage, draw)
-        self._finish()
+        with self.shown:
+            before = dict.fromkeys((cell.id for cell in self.timed), 0)
+            for stage in looks.STAGES:
+                wanted = self._decided(stage)
+                self._begin(stage.name, wanted, self._to_draw(stage), always=not stage.part)
+                done = self._measure(before, wanted, always=not stage.part)
+                before = wanted
+                if stage is looks.STAGES[0]:
+                    done += self._ask_kernels()
+                if self.draw and done and stage.drawn:
+                    self._draw(stage, self.draw)
+            self._finish()
         self.decisions.end()
 
     def _decided(self, stage: looks.Stage) -> dict[str, int]:
@@ -137,6 +142,7 @@ class _Measuring:
             self.decisions.decide(stage, wanted, {})
             return wanted
         found = self._read()
+        self.progress.looked(found)
         goals = looks.goals(stage, self.timed, found)
         wanted = looks.targets(
             stage, goals, {key: each.processes for key, each in found.items()},
@@ -145,27 +151,34 @@ class _Measuring:
         self.decisions.decide(stage, wanted, goals)
         return wanted
 
-    def _measure(self, name: str, before: dict[str, int], wanted: dict[str, int],
+    def _begin(self, name: str, wanted: dict[str, int], to_draw: int, always: bool) -> None:
+        """Tells how far it is, and how far it will be."""
+        # The caller draws the last report.
+        self.progress.begin(name, wanted, 1 + to_draw if self.draw else 0, always)
+        self.shown.begin()
+
+    def _measure(self, before: dict[str, int], wanted: dict[str, int],
                  always: bool = False) -> int:
         """Processes until there are so many of each cell, or no time is left; returns
         how many it took."""
         todo = [(cell, index) for cell, index in _in_turn(self.timed, before, wanted)
                 if not self.run.cell_file(cell.id).exists()
                 and not self.run.process_file(cell.id, index).exists()]
-        self.progress.begin(name, wanted)
-        with self._noting(name, todo):
+        with self._noting(self.progress.name, todo):
             for done, (cell, index) in enumerate(todo):
                 if not always and time.monotonic() >= self.ends - self._drawing():
                     return done
                 started = time.monotonic()
                 _run_undisturbed(self.run, cell, index, self.gate)
                 self.progress.done(cell, time.monotonic() - started)
+                self.shown.update()
         return len(todo)
 
     def _ask_kernels(self) -> int:
         missing = plan.missing(self.run, self.kernels)
         with self._noting(looks.KERNELS, missing):
             lab.measure(self.run, missing, self.say)
+        self.progress.answered()
         return len(missing)
 
     @contextlib.contextmanager
@@ -181,11 +194,14 @@ class _Measuring:
     def _draw(self, stage: looks.Stage, draw: Callable[[], None]) -> None:
         """What cannot be drawn yet must not end the measuring."""
         started = time.monotonic()
-        try:
-            draw()
-        except Problem as problem:
-            self.say(f"no report yet, and measuring goes on: {problem}")
-        self.decisions.drew(stage, time.monotonic() - started)
+        with self.shown.away():
+            try:
+                draw()
+            except Problem as problem:
+                self.say(f"no report yet, and measuring goes on: {problem}")
+        seconds = time.monotonic() - started
+        self.progress.drew(seconds)
+        self.decisions.drew(stage, seconds)
 
     def _drawing(self) -> float:
         """Seconds that a report is likely to take."""
@@ -193,8 +209,11 @@ class _Measuring:
 
     def _left(self, stage: looks.Stage) -> float:
         """Seconds of measuring from here on."""
-        to_draw = sum(each.drawn for each in looks.STAGES[looks.STAGES.index(stage):])
-        return self.ends - time.monotonic() - to_draw * self._drawing()
+        return self.ends - time.monotonic() - self._to_draw(stage) * self._drawing()
+
+    def _to_draw(self, stage: looks.Stage) -> int:
+        """Reports to be drawn after this stage and the next ones."""
+        return sum(each.drawn for each in looks.STAGES[looks.STAGES.index(stage):])
 
     def _read(self) -> dict[str, Samples]:
         """Of each cell, by its id, what there is of it."""
@@ -207,6 +226,7 @@ class _Measuring:
         again = {}
         for cell in plan.missing(self.run, self.timed):
             found = samples.read_timed(self.run, cell)
+            self.progress.looked({cell.id: found})
             if found.processes < self.decisions.goals[cell.id]:
                 continue        # the time is up
             if self._is_to_be_rejected(cell, found):
@@ -217,7 +237,9 @@ class _Measuring:
             else:
                 _join(self.run, cell, self.run.cell_file(cell.id))
         if again:
-            self._measure("again", dict.fromkeys(again, 0), again)
+            self.progress.rejected(again)
+            self._begin("again", again, 0, always=False)
+            self._measure(dict.fromkeys(again, 0), again)
             self._finish()
 
     def _is_to_be_rejected(self, cell: Cell, found: Samples) -> bool:

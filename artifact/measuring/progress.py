@@ -1,68 +1,158 @@
 # SPDX-License-Identifier: MIT
 """How far a run is, and how long the rest will take."""
 
+import contextlib
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable
 
-from artifact.cells import Cell
-from artifact.measuring.forecast import guess_seconds
+from artifact import sharpness
+from artifact.cells import Cell, KernelCell
+from artifact.measuring.forecast import boots_seconds, guess_seconds
+from artifact.samples import Samples
 
 LINES = 40              # of progress, and one at the end of each stage
+DRAWING_SECONDS = 15.0  # of a report, before any was drawn
 
 Say = Callable[[str], None]
 
 
-class Progress:
-    """Says a line now and then.
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """How far one is: processes, and the half-width, now and wanted, of that cell of it
+    which is farthest from what it wants; infinite where no cell was looked at yet, and
+    0 where none wants anything."""
 
-    there: processes of each cell, by its id, that are there already. ends: when the
-    time is up, by the monotonic clock.
+    name: str
+    there: int
+    wanted: int
+    half_width: float
+    sharpness: float
+
+
+class Progress:
+    """What there is of each cell, and what is still to come.
+
+    found: what there is already, by the cells' ids. ends: when the time is up, by the
+    monotonic clock. kernels: that are asked after the first stage.
     """
 
-    def __init__(self, cells: Iterable[Cell], there: dict[str, int], ends: float, say: Say):
-        self.say = say
+    def __init__(self, cells: Iterable[Cell], found: dict[str, Samples], ends: float,
+                 kernels: Iterable[KernelCell] = ()):
+        self.cells = list(cells)
         self.ends = ends
         self.started = time.monotonic()
-        self.there = dict(there)
-        self.wanted = {cell.id: cell.processes for cell in cells}
-        self.guess = {cell.id: guess_seconds(cell) for cell in cells}
+        self.there = {cell.id: 0 for cell in self.cells}
+        self.there |= {key: each.processes for key, each in found.items()}
+        self.finished = {key for key, each in found.items() if each.finished}
+        self.half_widths: dict[str, float] = {}
+        self.guess = {cell.id: guess_seconds(cell) for cell in self.cells}
         self.spent: dict[str, list[float]] = {cell: [] for cell in self.guess}
-        self.name, self.until, self.said = "", self.there, -1
+        self.kernels = boots_seconds(kernels)
+        self.drawing, self.drawings = DRAWING_SECONDS, 0
+        self.name, self.until, self.always = "", self.there, False
+        self.decided({cell.id: cell.processes for cell in self.cells})
+        self.looked(found)
 
-    def begin(self, name: str, until: dict[str, int]) -> None:
-        """A stage, at whose end there are so many processes of each cell."""
+    def begin(self, name: str, until: dict[str, int], drawings: int, always: bool) -> None:
+        """A stage, at whose end there are so many processes of each cell, whatever the
+        time if always; and from whose end on so many reports are drawn."""
         self.name, self.until = name, until
+        self.drawings, self.always = drawings, always
 
     def decided(self, wanted: dict[str, int]) -> None:
         """How many of each cell there are to be in the end."""
-        self.wanted = wanted
+        self.wanted = {key: self.there[key] if key in self.finished else count
+                       for key, count in wanted.items()}
+
+    def looked(self, found: dict[str, Samples]) -> None:
+        """How sharp cells are."""
+        self.half_widths |= {key: sharpness.half_width(each) for key, each in found.items()}
 
     def done(self, cell: Cell, seconds: float) -> None:
         """One more process."""
         self.there[cell.id] += 1
         self.spent[cell.id].append(seconds)
-        self._report()
+
+    def answered(self) -> None:
+        """No kernel is to be asked any more."""
+        self.kernels = 0.0
+
+    def drew(self, seconds: float) -> None:
+        """What the report took, and so the next one."""
+        self.drawing = seconds
+
+    def rejected(self, cells: Iterable[str]) -> None:
+        """They are measured again from the first process on."""
+        self.there |= dict.fromkeys(cells, 0)
+
+    @property
+    def is_stage_done(self) -> bool:
+        return all(self.there[key] >= count for key, count in self.until.items())
+
+    @property
+    def gone_seconds(self) -> float:
+        return time.monotonic() - self.started
 
     def remaining_seconds(self) -> float:
-        """Measured cells by their mean; the others by the guess, corrected by
-        how wrong it was for those."""
+        """Until the last report is drawn, or the time is up; but never less than what is
+        done whatever the time."""
+        needed = self._seconds(self.wanted) + self.kernels + self.drawings * self.drawing
+        always = min(self.drawings, 1) * self.drawing
+        if self.always:
+            always += self._seconds(self.until) + self.kernels + (self.drawings > 1) * self.drawing
+        return max(min(needed, self.ends - time.monotonic()), always)
+
+    def _seconds(self, until: dict[str, int]) -> float:
+        """Of measuring, until there are so many of each cell. Measured cells by their
+        mean; the others by the guess, corrected by how wrong it was for those."""
         spent = sum(map(sum, self.spent.values()))
         guessed = sum(self.guess[key] * len(times) for key, times in self.spent.items())
         correction = spent / guessed if guessed else 1.0
-        needed = sum((self.wanted[key] - there) * (
+        return sum(max(count - self.there[key], 0) * (
             sum(self.spent[key]) / len(self.spent[key]) if self.spent[key]
-            else self.guess[key] * correction) for key, there in self.there.items())
-        return min(needed, max(self.ends - time.monotonic(), 0.0))
+            else self.guess[key] * correction) for key, count in until.items())
 
-    def _report(self) -> None:
-        there, most = sum(self.there.values()), sum(self.wanted.values())
-        is_last = there >= sum(self.until.values())
+    def experiments(self) -> list[Experiment]:
+        """In the order of their first cells."""
+        return [self._experiment(name, [cell for cell in self.cells if cell.experiment == name])
+                for name in dict.fromkeys(cell.experiment for cell in self.cells)]
+
+    def _experiment(self, name: str, cells: list[Cell]) -> Experiment:
+        half, wanted = max(
+            ((half, cell.sharpness) for cell in cells
+             if math.isfinite(half := self.half_widths.get(cell.id, math.inf))),
+            key=lambda pair: (pair[0] / pair[1] if pair[1] else 0.0, pair[0]),
+            default=(math.inf, 0.0))
+        return Experiment(name, sum(self.there[cell.id] for cell in cells),
+                          sum(self.wanted[cell.id] for cell in cells), half, wanted)
+
+
+class Lines(contextlib.AbstractContextManager):
+    """Says a line now and then: for a file, or a terminal that knows no better."""
+
+    def __init__(self, progress: Progress, say: Say):
+        self.progress, self.say, self.said = progress, say, -1
+
+    def __exit__(self, *error) -> None:
+        """As live.Live is shown until then."""
+
+    away = staticmethod(contextlib.nullcontext)
+
+    def begin(self) -> None:
+        """The lines of a stage tell themselves that it began."""
+
+    def update(self) -> None:
+        """One more process is done."""
+        progress = self.progress
+        there, most = sum(progress.there.values()), sum(progress.wanted.values())
         step = there * LINES // max(most, 1)
-        if step == self.said and not is_last:
+        if step == self.said and not progress.is_stage_done:
             return
         self.said = step
-        self.say(f"{there:>4} of {most} processes, {clock(time.monotonic() - self.started)} gone, "
-                 f"{clock(self.remaining_seconds())} left")
+        self.say(f"{there:>4} of {most} processes, {clock(progress.gone_seconds)} gone, "
+                 f"{clock(progress.remaining_seconds())} left")
 
 
 def clock(seconds: float) -> str:
