@@ -208,8 +208,8 @@ class _Measuring:
         return max(self.decisions.drawing_seconds, default=0.0)
 
     def _left(self, stage: looks.Stage) -> float:
-        """Seconds of measuring from here on."""
-        return self.ends - time.monotonic() - self._to_draw(stage) * self._drawing()
+        """Seconds of measuring from here on; the caller draws the last report."""
+        return self.ends - time.monotonic() - (1 + self._to_draw(stage)) * self._drawing()
 
     def _to_draw(self, stage: looks.Stage) -> int:
         """Reports to be drawn after this stage and the next ones."""
