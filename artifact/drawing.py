@@ -121,13 +121,6 @@ def major_only(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def no_minor_labels(axis) -> None:
-    """Minor ticks, if any, without numbers."""
-    from matplotlib.ticker import NullFormatter
-
-    axis.set_minor_formatter(NullFormatter())
-
-
 def log_axis(ax: Axes, axis: str, label: str) -> None:
     from matplotlib.ticker import LogLocator
 
@@ -137,7 +130,7 @@ def log_axis(ax: Axes, axis: str, label: str) -> None:
     low, high = getattr(ax, f"get_{axis}lim")()
     which.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
     numbers(which)
-    no_minor_labels(which)
+    major_only(which)
 
 
 def sizes_axis(ax: Axes, sizes: list[int], labels: list[str], rotation: float = 0) -> None:

@@ -116,7 +116,6 @@ def threads_figure(cells: list[Samples]) -> Figure:
 def _thread_axis(ax: Axes, counts: list[int]) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, [str(count) for count in counts])
-    drawing.no_minor_labels(ax.xaxis)
     drawing.major_only(ax.xaxis)
     ax.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
     ax.set_xlabel("threads that copy")
