@@ -41,7 +41,8 @@ def draw(run: paths.Run, say: Callable[[str], None]) -> None:
         except BlockingIOError as error:
             raise Lacking(f"cannot draw run {run.name}", "it is being drawn by another process",
                           "wait until that is done") from error
-    with lock, ThreadPoolExecutor(len(machine.usable_cpus())) as pool:
+    # One more than CPUs: a kernel that starts or ends waits for the most part.
+    with lock, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
         say(f"drawing {', '.join(QUESTIONS)}")
         try:
             # Those without cells say which demands the figures of the others answer.
