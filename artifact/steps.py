@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
 from artifact import estimate, sharpness
 from artifact.samples import Samples
@@ -77,7 +77,7 @@ def _clearest(lines: np.ndarray, arms: list[str], least: Callable) -> Step | Non
     """lines: (arms, processes), natural logarithms. least: how much matters, of a
     line without its step."""
     count = lines.shape[1]
-    clear = pettitt(stats.rankdata(lines, axis=1)).max(axis=1)
+    clear = pettitt(pd.DataFrame(lines).rank(axis=1).to_numpy()).max(axis=1)
     for which in np.argsort(-clear, kind="stable"):
         if clear[which] <= critical(count, len(lines)):
             break

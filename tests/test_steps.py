@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from artifact import notebook, steps
 from artifact.cells import REPLICAS, TWIN, Cell
@@ -128,13 +129,13 @@ def test_its_place_does_not_lean_to_the_middle():
     for _ in range(200):
         line = remembering(rng, 0.3, 32) + 5 * (np.arange(32) >= 10)
         off.append([abs(steps._place(line) - 10) > 1,
-                    abs(steps.pettitt(steps.stats.rankdata(line)[np.newaxis]).argmax() + 1 - 10) > 1])
+                    abs(steps.pettitt(stats.rankdata(line)[np.newaxis]).argmax() + 1 - 10) > 1])
     assert np.mean(off, axis=0)[0] < 0.05 and np.mean(off, axis=0)[1] > 0.15
 
 
 def test_pettitt_counts_pairs():
     values = np.random.default_rng(7).integers(0, 9, (3, 11))
-    ranks = steps.stats.rankdata(values, axis=1)
+    ranks = stats.rankdata(values, axis=1)
     pairs = [[abs(sum(np.sign(b - a) for a in line[:at] for b in line[at:])) for at in range(1, 11)]
              for line in values]
     assert steps.pettitt(ranks).tolist() == pairs
