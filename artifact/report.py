@@ -48,7 +48,7 @@ def draw(run: paths.Run, say: Callable[[str], None]) -> None:
             # Those without cells say which demands the figures of the others answer.
             for own_cells in (True, False):
                 list(pool.map(execute, (each for each in QUESTIONS.values()
-                                        if bool(each.own_cells) == own_cells)))
+                                        if each.own_cells == own_cells)))
             write(run)
         except BaseException:
             stopped.set()       # the threads cannot be interrupted
