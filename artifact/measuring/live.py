@@ -85,7 +85,7 @@ class Live:
         from rich.table import Table
 
         table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
-        table.add_column("experiment", no_wrap=True)
+        table.add_column("experiment", no_wrap=True, max_width=len("stage: three quarters"))
         table.add_column("", ratio=1)
         table.add_column("processes", justify="right", no_wrap=True)
         table.add_column("sharp to, of wanted", justify="right", no_wrap=True)
