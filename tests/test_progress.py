@@ -25,7 +25,7 @@ from rich.console import Console
 
 from artifact import paths, samples, sharpness
 from artifact.cells import KernelCell
-from artifact.measuring import forecast, gate, lab, live, passes, process, progress
+from artifact.measuring import forecast, gate, lab, live, looks, passes, process, progress
 from artifact.samples import Samples
 from tests.conftest import tiny_cell
 
@@ -138,6 +138,14 @@ def a_samples(cell, processes, spread=0.0, finished=False):
     return Samples(cell, {arm: np.exp(spread * np.random.default_rng(nth).normal(
         size=(processes, 1))) for nth, arm in enumerate(cell.arms)}, {}, {}, {},
         dict.fromkeys(cell.arms, 1), {}, [], finished)
+
+
+def test_what_a_report_took_before_it_is_expected_to_take_again(results, clock, costly):
+    run = paths.run("one")
+    passes.measure(run, costly, quietly, minutes=1, draw=lambda: clock(20))
+    looks.drew_last(run, 40.0)
+    asked_again = passes._Measuring(run, costly, quietly, 1, lambda: None, on_terminal=False)
+    assert asked_again.progress.drawing == 40
 
 
 def test_how_wrong_the_guess_was_counts_for_who_was_not_measured(clock):

@@ -102,8 +102,8 @@ class _Measuring:
         self.decisions = looks.Decisions(run, self.timed, minutes, before)
         self.ends = time.monotonic() + 60 * minutes - self.decisions.spent(before)
         self.progress = Progress(self.timed, found, self.ends, plan.missing(run, self.kernels))
-        if self.decisions.drawing_seconds:
-            self.progress.drew(self.decisions.drawing_seconds[-1])
+        if drawn := looks.drawn_seconds(run, self.timed):
+            self.progress.drew(drawn[-1])
         self.shown = live.Live(self.progress) if on_terminal else Lines(self.progress, say)
 
     @functools.cached_property
