@@ -20,6 +20,7 @@ from pathlib import Path
 
 from artifact import paths, sharpness
 from artifact.cells import Cell
+from artifact.measuring.forecast import guess_seconds
 from artifact.problem import Damaged, one_line
 from artifact.samples import FEWEST, Samples
 
@@ -29,6 +30,7 @@ KERNELS, LAST = "kernels", "last"       # beside the stages, and beside the look
 
 HALF = 0.5              # of the most, at the second look
 FIRST = 3               # processes of each cell before the first look; of a few, half
+LONG_SECONDS = 1.0      # of a process: so that not all wait for these, they get the FEWEST
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,8 @@ STAGES = (Stage("first", False, 0.0, True), Stage("half", False, HALF, True),
 
 def first_of(cell: Cell) -> int:
     """How many processes of a cell there are at the first look."""
-    return min(FIRST, cell.processes, max(FEWEST, cell.processes // 2))
+    most = FEWEST if guess_seconds(cell) > LONG_SECONDS else FIRST
+    return min(most, cell.processes, max(FEWEST, cell.processes // 2))
 
 
 def half_of(cell: Cell) -> int:
