@@ -48,9 +48,11 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def costly(monkeypatch, clock, nobody_else):
-    """Cells whose processes cost between 0.1 and 10 seconds, by guesses that are wrong
-    by a factor of three, up or down; and kernels that take a quarter longer than guessed."""
-    cells = [tiny_cell(str(n), 24, ["serial:bulk:memcpy"], sharpness=1e-9) for n in range(8)]
+    """Cells whose processes cost between 0.1 and 10 seconds, by guesses that are wrong by
+    a factor of three, up or, where there are few processes, down; and kernels that take
+    a quarter longer than guessed."""
+    cells = [tiny_cell(str(n), 40 if n % 2 else 8, ["serial:bulk:memcpy"], sharpness=1e-9)
+             for n in range(8)]
     costs = dict(zip([cell.id for cell in cells], np.geomspace(0.1, 10, len(cells)), strict=True))
     monkeypatch.setattr(progress, "guess_seconds", lambda cell:
                         costs[cell.id] * (3 if int(cell.label) % 2 else 1 / 3))
@@ -62,7 +64,7 @@ def costly(monkeypatch, clock, nobody_else):
         facts = {**facts, "seconds_process": seconds, "bytes": 65536}
         output.parent.mkdir(parents=True, exist_ok=True)
         pyperf.BenchmarkSuite([pyperf.Benchmark([pyperf.Run(
-            list(1e-6 * np.exp(0.01 * rng.normal(size=cell.rounds))), collect_metadata=False,
+            list(1e-6 * np.exp(0.3 * rng.normal(size=cell.rounds))), collect_metadata=False,
             metadata={**facts, "name": arm, "unit": "second", "loops": 1})])
             for arm in cell.arms]).dump(str(output), replace=True)
     monkeypatch.setattr(process, "measure", measure)
@@ -127,6 +129,15 @@ def test_drawings_and_kernels_are_part_of_what_is_left(clock):
     assert found.remaining_seconds() == pytest.approx(50)
     clock(100)
     assert found.remaining_seconds() == pytest.approx(40)       # of the last report
+
+
+def test_a_cell_that_is_measured_again_counts_from_one(results, costly):
+    said = []
+    cell = dataclasses.replace(costly[0], resolution=0.0)
+    passes.measure(paths.run("one"), [cell], said.append)
+    again, = [nth for nth, line in enumerate(said) if "measuring it again" in line]
+    assert [line.split(" processes")[0].strip() for line in said[again + 1:]] == [
+        f"{count} of 8" for count in range(1, 9)]
 
 
 def a_cell(experiment, processes, **more):
