@@ -133,7 +133,7 @@ class _Measuring:
         if wanted is None:
             wanted = self._decide(stage)
         if self.decisions.goals:
-            self.progress.decided(self.decisions.goals)
+            self.progress.decided(self.decisions.goals, stage.by_spread)
         return wanted
 
     def _decide(self, stage: looks.Stage) -> dict[str, int]:

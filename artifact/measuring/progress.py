@@ -61,10 +61,15 @@ class Progress:
         self.name, self.until = name, until
         self.drawings, self.always = drawings, always
 
-    def decided(self, wanted: dict[str, int]) -> None:
-        """How many of each cell there are to be in the end."""
+    def decided(self, wanted: dict[str, int], by_spread: bool = False) -> None:
+        """How many of each cell there are to be in the end; at most, until their spread
+        has told."""
         self.wanted = {key: self.there[key] if key in self.finished else count
                        for key, count in wanted.items()}
+        # Before it has, one that may be sharp early is as likely to be so as not.
+        early = {cell.id for cell in self.cells if cell.sharpness and not by_spread}
+        self.expected = {key: (count + sharpness.fewest(count)) // 2 if key in early else count
+                         for key, count in self.wanted.items()}
 
     def looked(self, found: dict[str, Samples]) -> None:
         """How sharp cells are."""
@@ -98,7 +103,7 @@ class Progress:
     def remaining_seconds(self) -> float:
         """Until the last report is drawn, or the time is up; but never less than what is
         done whatever the time."""
-        needed = self._seconds(self.wanted) + self.kernels + self.drawings * self.drawing
+        needed = self._seconds(self.expected) + self.kernels + self.drawings * self.drawing
         always = min(self.drawings, 1) * self.drawing
         if self.always:
             always += self._seconds(self.until) + self.kernels + (self.drawings > 1) * self.drawing
