@@ -185,6 +185,7 @@ def test_a_rejected_cell_is_to_be_measured_again(clock):
     found.rejected([cell.id])
     found.begin("again", {cell.id: 2}, 0, always=False)
     assert not found.is_stage_done and found.remaining_seconds() > 0
+    assert (found.processes, found.most) == (0, 2)
 
 
 def test_an_experiment_is_as_sharp_as_its_cell_that_is_farthest_from_what_it_wants(clock):

@@ -92,11 +92,11 @@ class Live:
         for each in self._fitting(self.progress.experiments()):
             table.add_row(each.name, ProgressBar(each.wanted, each.there),
                           f"{each.there} of {each.wanted}", _sharpness(each))
-        there, wanted = (sum(of.values()) for of in (self.progress.there, self.progress.wanted))
-        gone, left = self.progress.gone_seconds, self.progress.remaining_seconds()
-        table.add_row(f"stage: {self.progress.name}", ProgressBar(gone + left, gone),
-                      f"{there} of {wanted}", f"{clock(gone)} gone, {clock(left)} left",
-                      style="bold")
+        progress = self.progress
+        gone, left = progress.gone_seconds, progress.remaining_seconds()
+        table.add_row(f"stage: {progress.name}", ProgressBar(gone + left, gone),
+                      f"{progress.processes} of {progress.most}",
+                      f"{clock(gone)} gone, {clock(left)} left", style="bold")
         return table
 
     def _fitting(self, experiments: list[Experiment]) -> list[Experiment]:

@@ -51,7 +51,9 @@ class Progress:
         self.spent: dict[str, list[float]] = {cell: [] for cell in self.guess}
         self.kernels = boots_seconds(kernels)
         self.drawing, self.drawings = DRAWING_SECONDS, 0
-        self.name, self.until, self.always = "", self.there, False
+        self.name, self.always = "", False
+        self.until: dict[str, int] = {}
+        self.processes, self.lacking = sum(self.there.values()), 0
         self.decided({cell.id: cell.processes for cell in self.cells})
         self.looked(found)
 
@@ -60,12 +62,14 @@ class Progress:
         time if always; and from whose end on so many reports are drawn."""
         self.name, self.until = name, until
         self.drawings, self.always = drawings, always
+        self.lacking = sum(max(count - self.there[key], 0) for key, count in until.items())
 
     def decided(self, wanted: dict[str, int], by_spread: bool = False) -> None:
         """How many of each cell there are to be in the end; at most, until their spread
         has told."""
         self.wanted = {key: self.there[key] if key in self.finished else count
                        for key, count in wanted.items()}
+        self.most = sum(self.wanted.values())
         # Before it has, one that may be sharp early is as likely to be so as not.
         early = {cell.id for cell in self.cells if cell.sharpness and not by_spread}
         self.expected = {key: (count + sharpness.fewest(count)) // 2 if key in early else count
@@ -76,8 +80,10 @@ class Progress:
         self.half_widths |= {key: sharpness.half_width(each) for key, each in found.items()}
 
     def done(self, cell: Cell, seconds: float) -> None:
-        """One more process."""
+        """One more process; costs the same however many cells there are."""
+        self.lacking -= self.there[cell.id] < self.until.get(cell.id, 0)
         self.there[cell.id] += 1
+        self.processes += 1
         self.spent[cell.id].append(seconds)
 
     def answered(self) -> None:
@@ -91,10 +97,11 @@ class Progress:
     def rejected(self, cells: Iterable[str]) -> None:
         """They are measured again from the first process on."""
         self.there |= dict.fromkeys(cells, 0)
+        self.processes = sum(self.there.values())
 
     @property
     def is_stage_done(self) -> bool:
-        return all(self.there[key] >= count for key, count in self.until.items())
+        return not self.lacking
 
     @property
     def gone_seconds(self) -> float:
@@ -151,12 +158,12 @@ class Lines(contextlib.AbstractContextManager):
     def update(self) -> None:
         """One more process is done."""
         progress = self.progress
-        there, most = sum(progress.there.values()), sum(progress.wanted.values())
-        step = there * LINES // max(most, 1)
+        step = progress.processes * LINES // max(progress.most, 1)
         if step == self.said and not progress.is_stage_done:
             return
         self.said = step
-        self.say(f"{there:>4} of {most} processes, {clock(progress.gone_seconds)} gone, "
+        self.say(f"{progress.processes:>4} of {progress.most} processes, "
+                 f"{clock(progress.gone_seconds)} gone, "
                  f"{clock(progress.remaining_seconds())} left")
 
 
