@@ -98,7 +98,7 @@ def test_ten_percent_in_the_remaining_time_is_right_within_a_quarter(results, cl
     # What is shown when a tenth is over was told by the process before.
     at, = [nth for nth, (now, _) in enumerate(told[:-1]) if now <= end / 10 < told[nth + 1][0]]
     for now, left in told[at:]:
-        if now <= end / 2:
+        if now <= 0.8 * end:
             assert left == pytest.approx(end - now, rel=0.25), now
 
 
@@ -176,6 +176,19 @@ def test_a_finished_cell_lacks_nothing(clock):
     found = progress.Progress([cell, other], {cell.id: a_samples(cell, 18, finished=True)}, 1e9)
     found.decided({cell.id: 24, other.id: 20})
     assert [(each.there, each.wanted) for each in found.experiments()] == [(18, 18), (0, 20)]
+
+
+def test_until_its_spread_has_told_a_cell_may_get_the_fewest_or_the_most(clock):
+    cell, any_will_do = a_cell("a", 24, sharpness=0.02), a_cell("a", 24)
+    one, most = progress.guess_seconds(cell), {cell.id: 24}
+    assert a_progress([any_will_do]).remaining_seconds() == pytest.approx(24 * one)
+    found = a_progress([cell])
+    for spread, expected in ((1.0, (18 + 24) / 2), (1e-4, 18)):
+        found.looked({cell.id: a_samples(cell, 3, spread)})
+        found.decided(most)
+        assert found.remaining_seconds() == pytest.approx(expected * one)
+    found.decided(most, by_spread=True)
+    assert found.remaining_seconds() == pytest.approx(24 * one)
 
 
 def test_a_rejected_cell_is_to_be_measured_again(clock):

@@ -54,8 +54,8 @@ class Progress:
         self.name, self.always = "", False
         self.until: dict[str, int] = {}
         self.processes, self.lacking = sum(self.there.values()), 0
-        self.decided({cell.id: cell.processes for cell in self.cells})
         self.looked(found)
+        self.decided({cell.id: cell.processes for cell in self.cells})
 
     def begin(self, name: str, until: dict[str, int], drawings: int, always: bool) -> None:
         """A stage, at whose end there are so many processes of each cell, whatever the
@@ -70,10 +70,17 @@ class Progress:
         self.wanted = {key: self.there[key] if key in self.finished else count
                        for key, count in wanted.items()}
         self.most = sum(self.wanted.values())
-        # Before it has, one that may be sharp early is as likely to be so as not.
-        early = {cell.id for cell in self.cells if cell.sharpness and not by_spread}
-        self.expected = {key: (count + sharpness.fewest(count)) // 2 if key in early else count
-                         for key, count in self.wanted.items()}
+        self.expected = self.wanted if by_spread else {
+            cell.id: self._likely(cell, self.wanted[cell.id]) for cell in self.cells}
+
+    def _likely(self, cell: Cell, most: int) -> int:
+        """How many it will get, before its spread has told."""
+        fewest = sharpness.fewest(most)
+        if not cell.sharpness:
+            return most
+        if self.half_widths.get(cell.id, math.inf) <= cell.sharpness:
+            return fewest
+        return (fewest + most) // 2     # it is as likely to be sharp early as not
 
     def looked(self, found: dict[str, Samples]) -> None:
         """How sharp cells are."""
