@@ -313,18 +313,22 @@ def facts_with_a_neighbour(monkeypatch, probes, patience):
 
 
 def test_what_a_neighbour_disturbed_is_measured_again(results, monkeypatch):
-    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 2, 1e9) == ("yes", 2)
+    assert facts_with_a_neighbour(monkeypatch, [100, 200, 200] * 2, 1e9) == ("yes", 2)
+
+
+def test_who_is_gone_at_a_second_look_disturbed_nothing(results, monkeypatch):
+    assert facts_with_a_neighbour(monkeypatch, [100, 200, 100], 1e9) == ("yes", 0)
 
 
 def test_what_patience_does_not_pay_for_is_noted(results, monkeypatch):
-    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 2, 0) == ("no", 0)
+    assert facts_with_a_neighbour(monkeypatch, [100, 200, 200], 0) == ("no", 0)
 
 
 def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch, fake_time):
     real = passes._run_process
     monkeypatch.setattr(passes, "_run_process",
                         lambda *arguments: (fake_time(0.25), real(*arguments))[1])
-    assert facts_with_a_neighbour(monkeypatch, [100, 200] * 1000, 1.0) == ("no", 4)
+    assert facts_with_a_neighbour(monkeypatch, [100, 200, 200] * 1000, 1.0) == ("no", 4)
 
 
 def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkeypatch):

@@ -14,7 +14,7 @@ from artifact.cells import Cell
 
 BUSY = 0.10             # share of a CPU's time above which a parallel cell waits
 QUIET_SECONDS = 0.05    # looked at before a process of such a cell
-IDLE_SECONDS = 1.0      # between two such looks, where the last one found all CPUs idle
+IDLE_SECONDS = 3.0      # between two such looks, where the last one found all CPUs idle
 SHARED = 1.3            # times the reference: somebody else is on this core
 # The reference: what the quicker tenth of the last probes took. The least would
 # do for one machine and not for all: a single lucky probe, or a clock that has
@@ -78,6 +78,11 @@ class QuietGate:
         took = self._probe()
         self.took.append(took)
         return not self._is_shared(took)
+
+    def stayed_alone(self) -> bool:
+        """The same after a process; who is gone at a second look was there for a moment
+        of it, if at all, and that is not worth another process of seconds."""
+        return self.is_alone() or self.is_alone()
 
     def _is_shared(self, took: float) -> bool:
         return took >= SHARED * float(np.quantile(self.took, QUICKER))

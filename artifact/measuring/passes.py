@@ -278,7 +278,7 @@ def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: QuietGate) ->
     while True:
         started = time.monotonic()
         output = _run_process(run, cell, index, quiet, repeats, started - began)
-        if not quiet or gate.is_alone():
+        if not quiet or gate.stayed_alone():
             break
         if not gate.spend(time.monotonic() - started) or not gate.wait(cell):
             _note_not_quiet(output)
