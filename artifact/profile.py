@@ -3,7 +3,7 @@
 
 Each process tells its own, by what pagecopy did with them; the run tells how long its
 stages, its kernels and its drawings took. What of a stage no process accounts for
-is the files that were written, and processes that were thrown away.
+is the files that were written and read.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from artifact import paths
 from artifact.measuring import looks
 from artifact.problem import Lacking
-from artifact.samples import Samples
+from artifact.samples import Samples, rejected_facts
 
 ASKED_FOR = ("samples", "pauses")       # windows of victims are samples
 PARTS = (*ASKED_FOR, "waited", "pools", "start", "verify", "rest", "end")
@@ -20,11 +20,13 @@ PARTS = (*ASKED_FOR, "waited", "pools", "start", "verify", "rest", "end")
 def table(run: paths.Run, timed: Iterable[Samples]) -> list[str]:
     """A line for each experiment, for a terminal; then what was no process.
 
+    A cell's first attempt counts as its second.
+
     Raises Lacking of a run that did not record where its seconds went.
     """
     rows: dict[str, list[dict[str, float]]] = {}
     for samples in timed:
-        for facts in samples.facts:
+        for facts in (*samples.facts, *rejected_facts(run, samples.cell)):
             rows.setdefault(samples.cell.experiment, []).append(_seconds(run, facts))
     if not rows:
         raise Lacking(f"run {run.name}", "nothing was timed in it", "run 'make reproduce' first")
@@ -70,8 +72,7 @@ def _besides(run: paths.Run, everything: dict[str, float]) -> list[str]:
     total, lines = everything["total"], []
     if spent.stages > total:
         between = spent.stages - total
-        lines.append(f"{between:.1f} s between processes: files that were written, and processes "
-                     "that were measured again")
+        lines.append(f"{between:.1f} s between processes: files that were written and read")
         total += between
     else:
         lines.append("what went on between processes was not recorded")

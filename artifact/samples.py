@@ -153,6 +153,14 @@ def facts_of(path: Path) -> dict:
     return _load(path).get_benchmarks()[0].get_runs()[0].get_metadata()
 
 
+def rejected_facts(run: paths.Run, cell: Cell) -> list[dict]:
+    """Of each process of a cell's first attempt; none where it had but one."""
+    path = run.rejected_file(cell.id)
+    if not path.exists():
+        return []
+    return [each.get_metadata() for each in _load(path).get_benchmarks()[0].get_runs()]
+
+
 def _benchmarks(run: paths.Run, wanted: AnyCell) -> tuple[Path, dict]:
     path = run.cell_file(wanted.id)
     files = run.process_files(wanted.id)

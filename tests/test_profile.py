@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from artifact import paths, profile
+from artifact.measuring import passes
 from artifact.problem import Lacking
-from artifact.samples import Samples
+from artifact.samples import Samples, read_timed, rejected_facts
 from tests.conftest import tiny_cell
 
 PHASES = {"samples": 2.0, "pauses": 1.0, "pools": 0.5, "start": 0.25, "verify": 0.125,
@@ -59,6 +60,17 @@ def test_what_was_not_recorded_is_said(results):
     *_, between, drawings, asked = profile.table(run, [made_up("a", 10)])
     assert between == "what went on between processes was not recorded"
     assert drawings == "no drawing was recorded" and asked.startswith("60% of the 0.8 minutes")
+
+
+def test_a_first_attempt_took_its_seconds_too(results):
+    run, cell = paths.run("one"), tiny_cell(processes=2, resolution=0.0)
+    passes.measure(run, [cell], lambda line: None)
+    assert run.rejected_file(cell.id).exists()
+    found = read_timed(run, cell)
+    _, row, *_ = profile.table(run, [found])
+    assert row.split()[1] == "4"
+    took = sum(facts["seconds_process"] for facts in found.facts + rejected_facts(run, cell))
+    assert float(row.split()[-2]) >= round(took, 1) > 0
 
 
 def test_an_older_run_is_one_line(results):
