@@ -160,7 +160,7 @@ def test_wider_is_what_is_wider_or_missing(monkeypatch, mine, theirs, said):
     found = {runs[0].name: judged(mine), runs[1].name: judged(theirs)}
     monkeypatch.setattr(claims, "verdicts", lambda measured, level: found[measured.run.name])
     lines, as_sharp = compare.sharpness(*runs)
-    assert as_sharp == (said is not False) and len(lines) == 1 + (said is not None)
+    assert as_sharp == (said is not False) and len(lines) == 2 + (said is not None)
     assert said is None or lines[1].endswith("as sharp" if said else "WIDER")
 
 
@@ -175,6 +175,7 @@ def test_both_runs_are_judged_at_one_level(monkeypatch):
 def test_a_run_is_as_sharp_as_itself_and_the_status_tells(artifact):
     done = artifact("sharpness", RECORDED[0], RECORDED[0])
     assert done.returncode == 0 and done.stdout.count("as sharp") >= 8 and "WIDER" not in done.stdout
+    assert "1.00 times as wide in the middle" in done.stdout
     statuses = {artifact("sharpness", *pair).returncode
                 for pair in (RECORDED[:2], RECORDED[1::-1])}
     assert statuses == {1}      # each of the two is sharper in some verdict

@@ -3,12 +3,15 @@
 
 import io
 import math
+import statistics
 from pathlib import Path
 
 from artifact import drawing, machine, measured, paths, rendering
 from artifact.estimate import Estimate
+from artifact.measured import Measured
 from artifact.planning import answered
 from artifact.problem import Damaged, Misuse, Problem, one_line
+from artifact.sharpness import half_width
 from artifact.verdicts import claims, figures
 from artifact.verdicts.claims import Verdict
 
@@ -37,9 +40,11 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
 
 def sharpness(run: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
     """A line for each tested claim with the half-widths of both runs' intervals,
-    of one level; and whether none of the first run's is wider.
+    of one level, and one for all cells; and whether no claim's is wider in the first.
 
-    Wider is also what the first run has not. Counts are exact and say nothing.
+    Wider is also what the first run has not. Counts are exact and say nothing. A
+    half-width is itself an estimate, from a few batches: of two runs that are alike
+    either is wider in half of the lines, so the last one tells more than each.
     """
     both = [measured.of(each) for each in (run, other)]
     level = max(map(claims.level, both))
@@ -52,7 +57,17 @@ def sharpness(run: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
         as_sharp &= mine <= theirs
         lines.append(f"{found[0].claim.id:6} {mine:>24.4f} {theirs:>24.4f}  "
                      + ("WIDER" if mine > theirs else "as sharp"))
-    return lines, as_sharp
+    return [*lines, _of_all_cells(*both)], as_sharp
+
+
+def _of_all_cells(run: Measured, other: Measured) -> str:
+    widths, others = ({(found.cell.experiment, found.cell.label): half_width(found)
+                       for found in each.timed} for each in (run, other))
+    ratios = [widths[key] / others[key] for key in widths.keys() & others.keys() if others[key]]
+    if not ratios:
+        return "the runs have no cell in common"
+    return (f"{len(ratios)} cells in common: {statistics.median(ratios):.2f} times as wide in the "
+            f"middle; {sum(ratio <= 1 for ratio in ratios)} of them no wider")
 
 
 def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
