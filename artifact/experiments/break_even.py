@@ -34,7 +34,7 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     ways = crew.parallel(without={"padata", "low", "idle", "chunks-low", "pick-idle"})
     return [Cell("break-even", "sizes", (*crew.options, f"--rounds={rounds}"),
                  tuple(arm + amount for amount in amounts for arm in (*crew.serial, *ways)),
-                 processes, resolution=0.10, quiet=True, sharpness=0.15)], too_large
+                 2 * processes, resolution=0.10, quiet=True, sharpness=0.10)], too_large
 
 
 def by_size(samples: Samples, policy: str) -> dict[int, Estimate]:

@@ -36,7 +36,7 @@ def cells(crew: Teams, loads: Iterable[int], processes: int, rounds: int) -> lis
                          "give 0 to 400, as 0, 50, 100, 200")
     return [under_load("load", each, crew.options, rounds * (5 if each > 100 else 3),
                        processes * 5 // 2 if each > 100 else 2 * processes,
-                       sharpness=0.03 if each > 100 else 0.06,
+                       sharpness=0.02 if each > 100 else 0.06,
                        variants=(*crew.serial, *crew.parallel(":observe=phases")))
             for each in wanted]
 

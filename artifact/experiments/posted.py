@@ -20,4 +20,4 @@ def cells(crew: Teams, processes: int, rounds: int) -> list[Cell]:
         "padata", "low", "idle", "reclaims", "chunks", "chunks-low", "pick-idle", "spawn",
         "spin"})
     return [under_load("posted", load, crew.options, 6 * rounds, 5 * processes, (own, *ways),
-                       sharpness=0.05) for load in LOADS]
+                       sharpness=0.03) for load in LOADS]
