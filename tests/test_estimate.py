@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The estimator on samples whose truth is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from artifact import estimate
+from artifact import answer, estimate
 from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.samples import Samples
 from tests.conftest import tiny_cell
@@ -140,3 +142,15 @@ def test_table_has_one_row_per_variant():
 
 def test_tiny_cell_is_a_cell():
     assert tiny_cell().rounds == 3 and len(tiny_cell().arms) == 5
+
+
+def test_an_answer_tells_a_check_that_failed_from_one_that_is_not_passed_yet():
+    good, bad = (samples(np.random.default_rng(6)) for _ in range(2))
+    bad.seconds[BASE + TWIN][:] *= 10
+    early = dataclasses.replace(bad, finished=False)
+
+    def said(*cells):
+        return answer.with_warnings("So.", {"test": list(cells)})
+    assert said(good) == "So."
+    assert said(good, bad).endswith("own A/A check: test synthetic.") and "far" not in said(good, bad)
+    assert said(good, early, early) == "So. So far 2 of 3 cells have not passed their own A/A check."
