@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from artifact.cells import REPLICAS, TWIN
 from artifact.samples import Samples
@@ -89,7 +89,7 @@ def _half_width(variance: np.ndarray, n: np.ndarray | float, level: float,
     none more right: in simulation it covers no more often.
     """
     df = np.maximum(np.asarray(n) - 1, least_df)
-    return stats.t.ppf((1 + level) / 2, df) * np.sqrt(2 * variance / n)
+    return special.stdtrit(df, (1 + level) / 2) * np.sqrt(2 * variance / n)
 
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
@@ -163,9 +163,20 @@ def rate(hits: np.ndarray, tries: np.ndarray, level: float = LEVEL) -> Estimate:
     tries is not never.
     """
     each = interval(hits[tries > 0] / tries[tries > 0], level)
-    counted = stats.binomtest(int(hits.sum()), int(tries.sum())).proportion_ci(level)
-    return Estimate(float(hits.sum() / tries.sum()), max(min(each.low, counted.low), 0.0),
-                    min(max(each.high, counted.high), 1.0))
+    low, high = _clopper_pearson(int(hits.sum()), int(tries.sum()), level)
+    return Estimate(float(hits.sum() / tries.sum()), max(min(each.low, low), 0.0),
+                    min(max(each.high, high), 1.0))
+
+
+def _clopper_pearson(hits: int, tries: int, level: float) -> tuple[float, float]:
+    """The ends of an exact interval, as scipy.stats.binomtest() has them.
+
+    Quantiles are from scipy.special here: scipy.stats takes a second to import,
+    in every notebook and before every command.
+    """
+    outside = (1 - level) / 2
+    return (float(special.betaincinv(hits, tries - hits + 1, outside)) if hits else 0.0,
+            float(special.betainccinv(hits + 1, tries - hits, outside)) if hits < tries else 1.0)
 
 
 def same_kernel_ratio(samples: Samples) -> Estimate:

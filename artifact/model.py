@@ -16,7 +16,6 @@ import typing
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from artifact import drawing, estimate, published, teams
 from artifact.experiments.thread_sweep import spread_cells
@@ -56,6 +55,8 @@ class Table:
 
 def fit(table: Table) -> Fit:
     """The three numbers that come nearest to a table."""
+    from scipy import optimize  # slow to import, and only this needs it
+
     start = np.log([table.gbps[0] / table.threads[0], table.gbps.max() * 1.05,
                     max(table.size / (table.gbps.max() * 1e9) / 1000, 1e-9)])
 
@@ -65,6 +66,7 @@ def fit(table: Table) -> Fit:
 
     def misses(logs: np.ndarray) -> np.ndarray:
         return np.log(of(logs).gbps(table.threads) / table.gbps)
+
     return of(optimize.least_squares(misses, start, loss="soft_l1", f_scale=0.1).x)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from artifact import answer, estimate
 from artifact.cells import REPLICAS, TWIN, Cell
@@ -109,6 +110,12 @@ def test_none_seen_is_not_never():
     assert (none.value, none.low) == (0, 0) and 0.03 < none.high < 0.1
     uneven = estimate.rate(np.array([0, 9, 0, 1]), np.array([10, 10, 0, 20]))
     assert uneven.value == 0.25 and (uneven.low, uneven.high) == (0, 1)
+
+
+@pytest.mark.parametrize("hits, tries", [(0, 1), (1, 1), (0, 80), (3, 80), (80, 80)])
+def test_the_exact_interval_is_that_of_scipy_stats(hits, tries):
+    theirs = stats.binomtest(hits, tries).proportion_ci(0.99)
+    assert estimate._clopper_pearson(hits, tries, 0.99) == pytest.approx(tuple(theirs))
 
 
 def test_a_rate_covers_what_it_was_drawn_from():
