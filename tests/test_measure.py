@@ -331,6 +331,13 @@ def test_a_neighbour_who_comes_every_time_ends_the_patience(results, monkeypatch
     assert facts_with_a_neighbour(monkeypatch, [100, 200, 200] * 1000, 1.0) == ("no", 4)
 
 
+def test_a_process_that_patience_cannot_pay_for_whole_is_kept(results, monkeypatch, fake_time):
+    real = passes._run_process
+    monkeypatch.setattr(passes, "_run_process",
+                        lambda *arguments: (fake_time(20), real(*arguments))[1])
+    assert facts_with_a_neighbour(monkeypatch, [100, 200, 200], 19.0) == ("no", 0)
+
+
 def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkeypatch):
     took = iter([100] * 6)      # and then somebody presses Ctrl-C
     monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))

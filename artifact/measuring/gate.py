@@ -67,8 +67,8 @@ class QuietGate:
         self.patience = min(self.patience + PATIENCE_SECONDS, MOST_PATIENCE_SECONDS)
 
     def spend(self, seconds: float) -> bool:
-        """Pays for a process that was in vain; False where nothing is left."""
-        if self.patience <= 0:
+        """Pays for a process that was in vain; False where too little is left."""
+        if self.patience < seconds:
             return False
         self.patience -= seconds
         return True
