@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -46,19 +45,20 @@ def literals(question: Question) -> Parameters:
                       f"{one_line(error)}", "restore it: git checkout notebooks") from error
 
 
+def length(question: Question) -> int:
+    """Which notebook takes longer than another: cells of code, most of them figures."""
+    return source(question).read_text().count('"cell_type": "code"')
+
+
 def execute(question: Question, run: paths.Run, parameters: Parameters,
-            stopped: threading.Event | None = None) -> Path:
+            before_cell: Callable[..., None] = lambda **_: None) -> Path:
     """Runs a notebook in a fresh kernel; returns its HTML.
 
-    Raises Problem, naming the executed notebook, where a cell fails, and
-    CancelledError before the next one where somebody has set ``stopped``.
+    before_cell: is given each ``cell`` before it is run, and may raise CancelledError.
+    Raises Problem, naming the executed notebook, where a cell fails.
     """
     import nbformat
     import papermill
-
-    def unless_stopped(**_) -> None:
-        if stopped and stopped.is_set():
-            raise CancelledError
 
     output = run.notebooks / f"{planning.key_of(question, run, parameters)}.ipynb"
     partial = output.with_suffix(f".{os.getpid()}.partial.ipynb")
@@ -69,7 +69,7 @@ def execute(question: Question, run: paths.Run, parameters: Parameters,
             source(question), partial, cwd=paths.NOTEBOOKS, progress_bar=False,
             extra_arguments=["--log-level=CRITICAL", "--HistoryManager.enabled=False"],
             shutdown_kernel="immediate",        # nothing in it is worth a second's wait
-            on_cell_start=unless_stopped, parameters=_to_inject(question, run, parameters))
+            on_cell_start=before_cell, parameters=_to_inject(question, run, parameters))
     except (CancelledError, KeyboardInterrupt):
         partial.unlink(missing_ok=True)
         raise

@@ -4,7 +4,7 @@ rest on, in one file."""
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from artifact import (
@@ -23,6 +23,8 @@ from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 from artifact.verdicts import changelog, claims, demands
 
+NEEDS_OTHERS = "needs-the-other-notebooks"      # tag of a cell
+
 
 def draw(run: paths.Run, say: Callable[[str], None]) -> None:
     """The notebooks, side by side as they only read, then the report.
@@ -30,10 +32,19 @@ def draw(run: paths.Run, say: Callable[[str], None]) -> None:
     Each file is replaced when the new one is whole: what fails or is interrupted
     leaves the others. Raises Lacking where another process draws the run.
     """
-    stopped = threading.Event()
+    stopped, begun = threading.Event(), threading.Event()
+    others: list[Future] = []
+
+    def before_cell(cell: dict, **_) -> None:
+        # Which demands the figures of the others answer, is asked for in one such cell.
+        if NEEDS_OTHERS in cell["metadata"].get("tags", ()):
+            begun.wait()
+            wait(others)
+        if stopped.is_set():
+            raise CancelledError
 
     def execute(question: Question) -> None:
-        execution.execute(question, run, planning.of_run(question, run), stopped)
+        execution.execute(question, run, planning.of_run(question, run), before_cell)
 
     with paths.writing(run.drawn):
         try:
@@ -45,10 +56,13 @@ def draw(run: paths.Run, say: Callable[[str], None]) -> None:
     with lock, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
         say(f"drawing {', '.join(QUESTIONS)}")
         try:
-            # Those without cells say which demands the figures of the others answer.
-            for own_cells in (True, False):
-                list(pool.map(execute, (each for each in QUESTIONS.values()
-                                        if each.own_cells == own_cells)))
+            # The longest first. One that waits for the others leaves a thread to them.
+            every = [(question, pool.submit(execute, question)) for question in sorted(
+                QUESTIONS.values(), key=execution.length, reverse=True)]
+            others += [future for question, future in every if question.own_cells]
+            begun.set()
+            for _, future in every:
+                future.result()
             write(run)
         except BaseException:
             stopped.set()       # the threads cannot be interrupted
