@@ -304,8 +304,8 @@ def facts_with_a_neighbour(monkeypatch, probes, patience):
     """Of one process, with a core that the probes find shared (200) or not (100)."""
     took = itertools.chain([100] * 5, probes, itertools.repeat(100))
     monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: next(took))
-    monkeypatch.setattr(gate, "PATIENCE_SECONDS", patience)
-    monkeypatch.setattr(gate, "MOST_PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(gate, "FIRST_PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(gate, "PATIENCE", 0.0)
     run, cell = paths.run("one"), tiny_cell(processes=1, resolution=float("inf"))
     passes.measure(run, [cell], quietly)
     facts, = read_timed(run, cell).facts
@@ -420,7 +420,7 @@ def test_one_lucky_probe_makes_no_neighbour_of_everything_after(monkeypatch, fak
     waiting, _ = a_gate(monkeypatch, [60.0] + [100.0] * 500)
     found = []
     for _ in range(500):
-        waiting.earn()
+        waiting.earn(1.0)
         found.append(waiting.wait(tiny_cell()))
     assert all(found[1:])
 
@@ -429,7 +429,7 @@ def test_a_slower_clock_is_no_neighbour_for_long(monkeypatch, fake_time):
     waiting, _ = a_gate(monkeypatch, [140.0] * 10_000)
     found = []
     for _ in range(200):
-        waiting.earn()
+        waiting.earn(1.0)
         found.append(waiting.wait(tiny_cell()))
     assert all(found[gate.PROBES:])
 
@@ -441,7 +441,7 @@ def test_where_hardly_anything_is_quiet_nobody_waits_and_it_is_said_once(monkeyp
     monkeypatch.setattr(machine, "busiest_cpu", lambda seconds: busy[0])
     cell, before = tiny_cell(quiet=True), None
     for nth in range(300):
-        waiting.earn()
+        waiting.earn(1.0)
         assert waiting.wait(cell) is False
         if nth == gate.LOOKS:
             before = time.monotonic()

@@ -21,7 +21,9 @@ SHARED = 1.3            # times the reference: somebody else is on this core
 # slowed down since, would have every later process called disturbed.
 QUICKER, PROBES = 0.1, 50
 HARDLY, LOOKS = 0.25, 20    # a lesser share of the last looks was quiet: not worth a wait
-PATIENCE_SECONDS = 0.2  # for quiet, earned with each process; after that it is only noted
+# For quiet: so many seconds to begin with, and a share of all that is measured;
+# after that it is only noted. On a machine that is never quiet all of it is lost.
+FIRST_PATIENCE_SECONDS, PATIENCE = 2.0, 0.06
 MOST_PATIENCE_SECONDS = 30.0    # so that a quiet beginning does not pay for all of a noisy end
 
 
@@ -42,7 +44,7 @@ class QuietGate:
 
     def __init__(self, say: Callable[[str], None]):
         self.say = say
-        self.patience = 0.0     # seconds
+        self.patience = FIRST_PATIENCE_SECONDS
         self.took = collections.deque((self._probe() for _ in range(5)), PROBES)
         self.looks: collections.deque[bool] = collections.deque(maxlen=LOOKS)
         self.told = False
@@ -62,9 +64,9 @@ class QuietGate:
         self.patience -= time.monotonic() - started
         return quiet
 
-    def earn(self) -> None:
-        """Patience for one more process."""
-        self.patience = min(self.patience + PATIENCE_SECONDS, MOST_PATIENCE_SECONDS)
+    def earn(self, seconds: float) -> None:
+        """Patience for having measured for so long."""
+        self.patience = min(self.patience + PATIENCE * seconds, MOST_PATIENCE_SECONDS)
 
     def spend(self, seconds: float) -> bool:
         """Pays for a process that was in vain; False where too little is left."""

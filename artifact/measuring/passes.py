@@ -273,14 +273,15 @@ def _run_undisturbed(run: paths.Run, cell: Cell, index: int, gate: QuietGate) ->
     """One process, to one file; again where a neighbour came while it ran and
     patience lasts, noted where it does not."""
     began = time.monotonic()
-    gate.earn()
     quiet, repeats = gate.wait(cell), 0
     while True:
         started = time.monotonic()
         output = _run_process(run, cell, index, quiet, repeats, started - began)
+        took = time.monotonic() - started
+        gate.earn(took)
         if not quiet or gate.stayed_alone():
             break
-        if not gate.spend(time.monotonic() - started) or not gate.wait(cell):
+        if not gate.spend(took) or not gate.wait(cell):
             _note_not_quiet(output)
             break
         repeats += 1
