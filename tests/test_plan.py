@@ -147,7 +147,7 @@ def test_nodes_bring_a_remote_ladder():
 
 
 def test_too_little_memory_skips_the_large_region():
-    found = planned(SERIAL, a_host(memory_bytes=2 << 30))
+    found = planned(SERIAL, a_host(memory_bytes=1 << 30))
     assert [cell.label for cell in found.experiment("extent")] == ["folio"]
     assert "extents above 2M" in dict(found.skipped)
 

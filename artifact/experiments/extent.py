@@ -47,7 +47,7 @@ def cells(host: Host, sizes: Sizes, swept: list[str], largest_extent: str, proce
         found.append(Cell("extent", "region",
                           (base, f"--huge={format_size(largest)}", backing, "--pairs=1",
                            "--rounds=2"),
-                          variants(powers(32, sizes.huge, largest)), max(2, processes // 10),
+                          variants(powers(16, sizes.huge, largest)), max(2, processes // 10),
                           resolution=0.10, sharpness=0.10))
     return found, skipped
 

@@ -24,7 +24,7 @@ class Parameters:
     cache_states: tuple[str, ...] = ("cold/cold", "warm/cold", "cold/warm", "warm/warm")
     delays_ns: tuple[int, ...] = (10, 25, 50, 100, 250, 500, 1000)
     extent_primitives: tuple[str, ...] = ("own-then", "own-now", "streaming")
-    largest_extent: str = "1G"
+    largest_extent: str = "256M"
     processes: int = 40
     rounds: int = 36
 
