@@ -58,8 +58,12 @@ class Notebook:
         fig = draw(self.samples[experiment], **options)
         file = (own_name or experiment) + self.key.removeprefix(self.question.notebook)
         box = drawing.write_below(fig, self._footer(experiment)).padded(0.1)
-        for ending in ("png", "svg"):
-            _save(fig, self.run.figures / f"{file}.{ending}", box)
+        for ending in paths.ALL.split():
+            path = self.run.figures / f"{file}.{ending}"
+            if ending in paths.PICTURES:
+                _save(fig, path, box)
+            else:
+                path.unlink(missing_ok=True)
         # What was saved, not drawn a third time; at the size of the screen.
         display(Image(filename=str(self.run.figures / f"{file}.png"), embed=True,
                       width=int(box.width * fig.dpi)))

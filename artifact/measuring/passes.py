@@ -27,6 +27,8 @@ from artifact.measuring.progress import Lines, Progress, Say
 from artifact.problem import Lacking, Misuse, Problem
 from artifact.samples import Samples
 
+LONGER = 1.25       # than a drawing before does the last one take: it has the SVG files too
+
 
 def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = math.inf,
             draw: Callable[[], None] | None = None, on_terminal: bool = False) -> None:
@@ -204,8 +206,8 @@ class _Measuring:
         self.decisions.drew(stage, seconds)
 
     def _drawing(self) -> float:
-        """Seconds that a report is likely to take."""
-        return max(self.decisions.drawing_seconds, default=0.0)
+        """Seconds that the last report is likely to take."""
+        return LONGER * max(self.decisions.drawing_seconds, default=0.0)
 
     def _left(self, stage: looks.Stage) -> float:
         """Seconds of measuring from here on; the caller draws the last report."""
