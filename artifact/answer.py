@@ -37,15 +37,16 @@ def nanoseconds(cost: Estimate) -> str:
 
 
 def with_warnings(sentence: str, cells: Cells) -> str:
-    """Says too where cells failed their own check, or have not passed it yet, or had no
-    huge pages."""
+    """Says too where cells contradict themselves, are less sharp than they are meant to
+    be, or had no huge pages."""
     found = [samples for group in cells.values() for samples in group]
     unstable = [samples for samples in found if not estimate.is_stable(samples)]
-    if failed := [f"{s.cell.experiment} {s.cell.label}" for s in unstable if s.finished]:
-        sentence += (" Inconclusive where it rests on a cell that failed its own A/A check: "
-                     + ", ".join(failed) + ".")
-    if early := len(unstable) - len(failed):
-        sentence += f" So far {early} of {len(found)} cells have not passed their own A/A check."
+    if failed := [f"{s.cell.experiment} {s.cell.label}" for s in unstable
+                  if estimate.contradicts_itself(s)]:
+        sentence += (" Inconclusive where it rests on a cell in which the same routine twice "
+                     "differs: " + ", ".join(failed) + ".")
+    if blunt := len(unstable) - len(failed):
+        sentence += f" Less sharp than meant: {blunt} of {len(found)} cells."
     if any(samples.huge_share < 1 for samples in found):
         sentence += " No huge pages were behind some of these buffers: read it as of 4 KiB pages."
     return sentence

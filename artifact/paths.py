@@ -70,7 +70,7 @@ class Run:
                       key=lambda path: int(path.stem))
 
     def rejected_file(self, cell: str) -> Path:
-        """A first attempt that failed its own check, kept beside the second."""
+        """A first attempt that contradicted itself, kept beside the second."""
         return self.cells / f"{cell}.rejected.json.gz"
 
 

@@ -44,10 +44,10 @@ def results(tmp_path, monkeypatch):
 @pytest.fixture
 def nobody_else(monkeypatch):
     """What is measured in this process, a busy machine may neither hold up nor have
-    repeated: the gate is always open, and a cell is stable unless its resolution is 0."""
+    repeated: the gate is always open, and a cell agrees with itself unless its resolution is 0."""
     monkeypatch.setattr(gate.QuietGate, "_probe", lambda self: 1.0)
     monkeypatch.setattr(machine, "busiest_cpu", lambda seconds: 0.0)
-    monkeypatch.setattr(estimate, "is_stable", lambda samples: samples.cell.resolution > 0)
+    monkeypatch.setattr(estimate, "contradicts_itself", lambda samples: not samples.cell.resolution)
 
 
 @pytest.fixture

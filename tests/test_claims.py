@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from artifact import measured, paths, plan, published, samples
+from artifact import estimate, measured, paths, plan, published, samples
 from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.measured import Measured
@@ -186,12 +186,17 @@ def test_a_cell_without_huge_pages_never_decides(everything):
     assert "huge pages" in claims.doubt(without)
 
 
-def test_an_unstable_cell_never_decides(everything, monkeypatch):
-    from artifact import estimate
-
-    monkeypatch.setattr(estimate, "is_stable", lambda samples: False)
+def test_a_cell_that_contradicts_itself_never_decides(everything, monkeypatch):
+    monkeypatch.setattr(estimate, "contradicts_itself", lambda samples: True)
     words = {v.word for v in claims.verdicts(everything) if v.measured and v.claim.id != "C21"}
     assert words == {"inconclusive"}
+
+
+def test_a_cell_that_is_not_sharp_decides_what_its_intervals_can():
+    """Of four processes, and far from the sharpness of its own check."""
+    few = threads_cell("spread-16-folio", "0,1,2,3", (0.9, 0.5, 0.6))
+    few = dataclasses.replace(few, cell=dataclasses.replace(few.cell, resolution=1e-9))
+    assert not estimate.is_stable(few) and claims.doubt(few) == ""
 
 
 def test_a_swapped_pair_of_arms_flips_the_claims_that_rest_on_it(everything, verdicts, monkeypatch):

@@ -133,7 +133,7 @@ def test_a_cell_that_contradicts_itself_is_unstable():
     made = samples(np.random.default_rng(8))
     assert estimate.is_stable(made)
     made.seconds[BASE + TWIN] *= 1.03
-    assert not estimate.is_stable(made)
+    assert not estimate.is_stable(made) and estimate.contradicts_itself(made)
 
 
 def test_best_serial_is_the_fastest_bulk_copy():
@@ -151,13 +151,14 @@ def test_tiny_cell_is_a_cell():
     assert tiny_cell().rounds == 3 and len(tiny_cell().arms) == 5
 
 
-def test_an_answer_tells_a_check_that_failed_from_one_that_is_not_passed_yet():
+def test_an_answer_tells_a_cell_that_contradicts_itself_from_one_that_is_not_sharp():
     good, bad = (samples(np.random.default_rng(6)) for _ in range(2))
     bad.seconds[BASE + TWIN][:] *= 10
-    early = dataclasses.replace(bad, finished=False)
+    blunt = dataclasses.replace(good, cell=dataclasses.replace(good.cell, resolution=1e-9))
 
     def said(*cells):
         return answer.with_warnings("So.", {"test": list(cells)})
     assert said(good) == "So."
-    assert said(good, bad).endswith("own A/A check: test synthetic.") and "far" not in said(good, bad)
-    assert said(good, early, early) == "So. So far 2 of 3 cells have not passed their own A/A check."
+    assert said(good, bad) == ("So. Inconclusive where it rests on a cell in which the same routine "
+                               "twice differs: test synthetic.")
+    assert said(good, blunt, blunt) == "So. Less sharp than meant: 2 of 3 cells."

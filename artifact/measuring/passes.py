@@ -33,8 +33,8 @@ LONGER = 1.25       # than a drawing before does the last one take: it has the S
 def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = math.inf,
             draw: Callable[[], None] | None = None, on_terminal: bool = False) -> None:
     """Measures what is missing of the cells, in stages, between which it looks at what
-    there is: see looks.py. A cell that fails its own A/A check is measured once
-    more, where time allows, and the first attempt kept beside it.
+    there is: see looks.py. A cell that contradicts itself is measured once more,
+    where time allows, and the first attempt kept beside it.
 
     minutes: after which it ends, whatever is missing; but for the first stage, which
     is always measured whole. draw: draws what there is, after some of the stages, and
@@ -223,8 +223,8 @@ class _Measuring:
                 if self.run.cell_file(cell.id).exists() or self.run.process_files(cell.id)}
 
     def _finish(self) -> None:
-        """Joins the cells that need no more. Those that fail their own check for the
-        first time are measured again, where that fits into the time."""
+        """Joins the cells that need no more. Those that contradict themselves for
+        the first time are measured again, where that fits into the time."""
         again = {}
         for cell in plan.missing(self.run, self.timed):
             found = samples.read_timed(self.run, cell)
@@ -245,7 +245,7 @@ class _Measuring:
             self._finish()
 
     def _is_to_be_rejected(self, cell: Cell, found: Samples) -> bool:
-        if estimate.is_stable(found) or self.run.rejected_file(cell.id).exists():
+        if not estimate.contradicts_itself(found) or self.run.rejected_file(cell.id).exists():
             return False
         return time.monotonic() + _seconds(found) < self.ends - self._drawing()
 

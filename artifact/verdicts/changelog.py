@@ -85,7 +85,7 @@ def _ladder(evidence: Evidence) -> dict:
     return {"rows": [_row(name, samples, arm, loop) for arm, name in names.items()],
             "own": own, "huge": samples.cell.option("huge"),
             "command": _command(samples, [loop, *(arm for arm in names if arm != loop)]),
-            "unstable": not estimate.is_stable(samples),
+            "unstable": estimate.contradicts_itself(samples),
             "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
                 samples, bulk, loop), "one bulk call", "the loop of today"),
             "best": "" if best == bulk else _said(

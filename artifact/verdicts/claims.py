@@ -3,7 +3,7 @@
 
 A claim holds where the whole interval of what was measured lies within its
 region, does not hold where none of it does, and is inconclusive else, or
-where the cell failed its own check; of orderings decide() says more. The
+where the cell contradicts itself; of orderings decide() says more. The
 intervals are wider than elsewhere: all tested claims together err as seldom
 as one figure does (Bonferroni).
 """
@@ -142,7 +142,7 @@ def doubt(samples: Samples) -> str:
     """Why a cell decides nothing; "" where it may."""
     if samples.huge_share < 1:
         return "was not all on huge pages"
-    return "" if estimate.is_stable(samples) else "failed its own check"
+    return "finds its twin different" if estimate.contradicts_itself(samples) else ""
 
 
 MARGIN = 0.05       # within which a ratio is as good as 1
