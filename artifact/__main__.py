@@ -318,7 +318,7 @@ def _look(run: paths.Run) -> None:
     """The report, while it is measured."""
     from artifact import report as drawn
 
-    drawn.draw(run, say, paths.QUICK)
+    drawn.draw(run, say, quick=True)
     say(f"provisional report: {paths.shown(run.report)}; measuring goes on")
 
 

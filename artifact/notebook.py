@@ -58,7 +58,7 @@ class Notebook:
         fig = draw(self.samples[experiment], **options)
         file = (own_name or experiment) + self.key.removeprefix(self.question.notebook)
         box = drawing.write_below(fig, self._footer(experiment)).padded(0.1)
-        for ending in paths.ALL.split():
+        for ending in ("png", "svg"):
             path = self.run.figures / f"{file}.{ending}"
             if ending in paths.PICTURES:
                 _save(fig, path, box)

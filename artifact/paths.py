@@ -22,9 +22,9 @@ os.environ["RESULTS"] = str(RESULTS)
 # Of a kernel that a command started: what is missing is not its to measure.
 ONLY_DRAWS = "ONLY_DRAWS" in os.environ
 
-# How a figure is kept. A report that measuring will soon make old has no SVG.
-QUICK, ALL = "png", "png svg"
-PICTURES = os.environ.get("PICTURES", ALL).split()
+# Told to the kernels of a report that measuring will soon make old: it has no SVG.
+QUICK_LOOK = "QUICK_LOOK"
+PICTURES = ("png",) if QUICK_LOOK in os.environ else ("png", "svg")
 
 DEFAULT_RUN = "this-machine"
 RESERVED = ("recorded", "foreign", "lab")      # in the results, and no runs

@@ -27,10 +27,10 @@ from artifact.verdicts import changelog, claims, demands
 NEEDS_OTHERS = "needs-the-other-notebooks"      # tag of a cell
 
 
-def draw(run: paths.Run, say: Callable[[str], None], pictures: str = paths.ALL) -> None:
+def draw(run: paths.Run, say: Callable[[str], None], quick: bool = False) -> None:
     """The notebooks, side by side as they only read, then the report.
 
-    pictures: how each figure is kept. An SVG takes a fifth of the time.
+    quick: without SVG files, which take a fifth of the time.
     Each file is replaced when the new one is whole: what fails or is interrupted
     leaves the others. Raises Lacking where another process draws the run.
     """
@@ -57,7 +57,8 @@ def draw(run: paths.Run, say: Callable[[str], None], pictures: str = paths.ALL) 
     # One more than CPUs: a kernel that starts or ends waits for the most part.
     with lock, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
         say(f"drawing {', '.join(QUESTIONS)}")
-        os.environ["PICTURES"] = pictures       # for the kernels
+        if quick:
+            os.environ[paths.QUICK_LOOK] = "yes"
         try:
             # The longest first. One that waits for the others leaves a thread to them.
             every = [(question, pool.submit(execute, question)) for question in sorted(
@@ -69,7 +70,10 @@ def draw(run: paths.Run, say: Callable[[str], None], pictures: str = paths.ALL) 
             write(run)
         except BaseException:
             stopped.set()       # the threads cannot be interrupted
+            begun.set()
             raise
+        finally:
+            os.environ.pop(paths.QUICK_LOOK, None)
 
 
 def write(run: paths.Run) -> Path:

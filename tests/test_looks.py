@@ -293,7 +293,7 @@ def test_stopped_after_the_first_look_a_whole_report_is_left(replayed, artifact,
     run, cells = replayed
 
     def draw():
-        report.draw(run, quietly, paths.QUICK)
+        report.draw(run, quietly, quick=True)
         raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         passes.measure(run, cells, quietly, draw=draw)

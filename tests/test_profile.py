@@ -62,7 +62,7 @@ def test_what_was_not_recorded_is_said(results):
     assert drawings == "no drawing was recorded" and asked.startswith("60% of the 0.8 minutes")
 
 
-def test_a_first_attempt_took_its_seconds_too(results):
+def test_a_first_attempt_took_its_seconds_too(results, nobody_else):
     run, cell = paths.run("one"), tiny_cell(processes=2, resolution=0.0)
     passes.measure(run, [cell], lambda line: None)
     assert run.rejected_file(cell.id).exists()
