@@ -59,6 +59,9 @@ CLANG_FORMAT = from clang_format import clang_format; clang_format()
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
+# Files of tests side by side, each in one worker: what it draws or boots, it does once.
+WORKERS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 help:				## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$$ROOT/Makefile" | expand -t 14
 
@@ -119,7 +122,7 @@ lint: env			## what a machine can check: names, imports, types, the format of th
 	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
 
 test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
-	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests)
+	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests) $(WORKERS)
 
 clean:				## remove what was built; keep results and environment
 	@$(MAKE) --no-print-directory -s -C "$$ROOT/ctools" clean

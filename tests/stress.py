@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """make test STRESS=1: the suite beside two busy loops, twice, and fifty times what is
-left in it that looks at time."""
+left in it that looks at time. Arguments are for pytest and the whole suite."""
 
 import contextlib
 import signal
@@ -39,7 +39,7 @@ def main() -> int:
             whole = nth <= SUITES
             print(f"beside {LOOPS} busy loops: " + (f"suite {nth} of {SUITES}" if whole else
                   f"what looks at time, {nth - SUITES} of {TIMES}"), flush=True)
-            if not suite(*([] if whole else ["-x", "-m", "clock"])):
+            if not suite(*(sys.argv[1:] if whole else ["-x", "-m", "clock"])):
                 return 1
     return 0
 
