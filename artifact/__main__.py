@@ -129,7 +129,9 @@ def notebook(arguments) -> None:
         wanted = planning.planned(run, [(question, parameters)])
         _say_what_is_missing(run, wanted.cells)
         outlook.check(run, list(wanted.cells), arguments.minutes, say, outlook.ONE_NOTEBOOK)
-        passes.measure(run, list(wanted.cells), say, arguments.minutes, draw, live.on_terminal())
+        with execution.quick_look():
+            passes.measure(run, list(wanted.cells), say, arguments.minutes, draw,
+                           live.on_terminal())
         _draw_last(run, draw)
     else:
         draw()

@@ -2,7 +2,7 @@
 """All that is drawn of a run, and report.html: the answers, the figures, and what they
 rest on, in one file."""
 
-import os
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
@@ -30,7 +30,7 @@ NEEDS_OTHERS = "needs-the-other-notebooks"      # tag of a cell
 def draw(run: paths.Run, say: Callable[[str], None], quick: bool = False) -> None:
     """The notebooks, side by side as they only read, then the report.
 
-    quick: without SVG files, which take a fifth of the time.
+    quick: see execution.quick_look.
     Each file is replaced when the new one is whole: what fails or is interrupted
     leaves the others. Raises Lacking where another process draws the run.
     """
@@ -55,10 +55,9 @@ def draw(run: paths.Run, say: Callable[[str], None], quick: bool = False) -> Non
             raise Lacking(f"cannot draw run {run.name}", "it is being drawn by another process",
                           "wait until that is done") from error
     # One more than CPUs: a kernel that starts or ends waits for the most part.
-    with lock, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
+    look = execution.quick_look() if quick else contextlib.nullcontext()
+    with lock, look, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
         say(f"drawing {', '.join(QUESTIONS)}")
-        if quick:
-            os.environ[paths.QUICK_LOOK] = "yes"
         try:
             # The longest first. One that waits for the others leaves a thread to them.
             every = [(question, pool.submit(execute, question)) for question in sorted(
@@ -72,8 +71,6 @@ def draw(run: paths.Run, say: Callable[[str], None], quick: bool = False) -> Non
             stopped.set()       # the threads cannot be interrupted
             begun.set()
             raise
-        finally:
-            os.environ.pop(paths.QUICK_LOOK, None)
 
 
 def write(run: paths.Run) -> Path:
