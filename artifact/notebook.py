@@ -172,22 +172,47 @@ def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Paramete
     version has it was not chosen by anybody.
     """
     own = planning.defaults(question)
-    injected = _injected_names(namespace.get("In", []))
-    name = namespace.get("run", paths.DEFAULT_RUN)
+    known = {"run", *own}
+    assigned = _assigned(namespace["In"], known) if "In" in namespace else \
+        dict.fromkeys(known & set(namespace), False)
+    chosen = {key: namespace[key] for key, injected in assigned.items() if key in namespace
+              and (injected or key not in own or namespace[key] != own[key])}
+    name = chosen.pop("run", paths.DEFAULT_RUN)
     if not isinstance(name, str):
         raise Misuse(f"parameter run={name!r}", "not a text", f"the default is {paths.DEFAULT_RUN}")
-    run = paths.run(name)
-    chosen = {key: namespace.get(key) for key in injected if key != "run"}
-    chosen |= {key: namespace[key] for key in own if key in namespace and namespace[key] != own[key]}
     planning.checked(question, chosen)
+    run = paths.run(name)
     return run, {**planning.of_run(question, run), **chosen}
 
 
-def _injected_names(history: list[str]) -> list[str]:
-    """Names that papermill set: the cell it injects begins with a mark."""
-    injected = [text for text in history if text.startswith("# Parameters\n")]
-    return [node.targets[0].id for text in injected for node in ast.parse(text).body
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
+def _assigned(history: list[str], known: set[str]) -> dict[str, bool]:
+    """The parameters that cells set, and whether papermill injected them: the cell it
+    injects begins with a mark.
+
+    A session remembers names that its cells no longer set. So the cell of parameters,
+    whenever it is run, begins anew, and a name in it that is not known is there too.
+    """
+    found: dict[str, bool] = {}
+    for text in history:
+        names = _names_set(text)
+        if text.startswith("# Parameters\n"):
+            found |= dict.fromkeys(names, True)
+        elif len(known.intersection(names)) > len(known) / 2:
+            found = dict.fromkeys(names, False)
+        else:
+            found |= {name: False for name in names if name in known}
+    return found
+
+
+def _names_set(text: str) -> list[str]:
+    """Names that a cell assigns to by itself; none where it is no plain Python."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return []
+    targets = [target for node in body if isinstance(node, (ast.Assign, ast.AnnAssign))
+               for target in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _told(skipped: Skipped) -> str:

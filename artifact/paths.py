@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact.problem import Misuse, Unwritable, one_line
+from artifact.problem import Misuse, Unwritable, choose, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 CTOOLS = ROOT / "ctools"
@@ -79,12 +79,20 @@ def run(name: str) -> Run:
     if name.startswith("recorded/"):
         measured = RECORDED / _checked(name.removeprefix("recorded/"))
         if not measured.is_dir():
-            known = ", ".join(sorted(p.name for p in RECORDED.glob("*/"))) or "none"
-            raise Misuse(f"run {name}", f"no such recorded run (there is {known})",
-                         "name one of those")
+            raise Misuse(f"run {name}", "no such recorded run", choose(name, _recorded()))
         return Run(measured, RESULTS / "recorded" / measured.name, may_measure=False)
     folder = RESULTS / _checked(name)
     return Run(folder, folder, may_measure=True)
+
+
+def known_runs() -> list[str]:
+    """The names of all runs that there are, of our own first."""
+    return sorted(folder.name for folder in RESULTS.glob("*/") if folder.name not in RESERVED
+                  and not folder.name.startswith(".")) + _recorded()
+
+
+def _recorded() -> list[str]:
+    return sorted(f"recorded/{folder.name}" for folder in RECORDED.glob("*/"))
 
 
 def _checked(name: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from artifact import cells, older, paths
 from artifact.cells import AnyCell, Skipped
 from artifact.host import Host
-from artifact.problem import Damaged, Lacking, one_line
+from artifact.problem import Damaged, Lacking, choose, one_line
 
 FORMAT = 1
 
@@ -117,8 +117,10 @@ def read(run: paths.Run) -> PlanFile:
     """A run's plan; Lacking where nothing was measured, Damaged as find()."""
     found = find(run)
     if found is None:
-        raise Lacking(f"run {run.name}", "nothing was planned or measured in it",
-                      "run 'make reproduce' first")
+        missing = "nothing was planned or measured in it" if run.measured.exists() else \
+            "there is no such run"
+        raise Lacking(f"run {run.name}", missing, "run 'make reproduce' first"
+                      if run.name == paths.DEFAULT_RUN else choose(run.name, paths.known_runs()))
     return found
 
 

@@ -12,7 +12,7 @@ from artifact.answer import Answer
 from artifact.host import Host
 from artifact.measured import Measured
 from artifact.plan import Entry, Plan, PlanFile
-from artifact.problem import Lacking, Misuse
+from artifact.problem import Lacking, Misuse, choose
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 
@@ -166,4 +166,4 @@ def _named(hint: typing.Any) -> str:
 
 def _unknown(question: Question, key: str) -> Misuse:
     return Misuse(f"unknown parameter {key!r}", f"notebook {question.notebook} does not have it",
-                  f"choose from {', '.join(['run', *defaults(question)])}")
+                  choose(key, ["run", *defaults(question)]))

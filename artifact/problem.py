@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The one kind of error a user is meant to see, and what its status tells a script."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class Problem(Exception):
     """Something the user can mend: what went wrong, why, and what to do.
@@ -44,6 +47,13 @@ class WrongCopy(Problem):
     """A copy routine did not copy what it was given."""
 
     status = 6
+
+
+def choose(word: str, names: Iterable[str]) -> str:
+    """The do of a Problem: the name that was meant, where one is near, or all of them."""
+    names = list(names)
+    near = difflib.get_close_matches(word, names, 1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names) or 'none'}"
 
 
 def one_line(error: BaseException | str) -> str:

@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import pytest
 
-from artifact import __main__, execution, machine, paths, planning
+from artifact import __main__, execution, jupyter, machine, notebook, paths, planning, questions
 from artifact.measuring import passes
 from artifact.problem import Misuse, Problem
 from artifact.questions import QUESTIONS
@@ -127,6 +127,7 @@ def in_this_process(monkeypatch, capsys, *arguments):
 
 @pytest.mark.parametrize("argument, message", [
     ("repaet=9", "unknown parameter 'repaet'"),
+    ("rouds=9", "did you mean rounds?"),
     ("rounds=many", "not a whole number"),
     ("rounds=0", "rounds: 0"),
     ("base_page=3K", "divides the huge page"),
@@ -141,6 +142,11 @@ def test_wrong_parameter_is_one_line(results, monkeypatch, capsys, argument, mes
 
 @pytest.mark.parametrize("command, message", [
     (["notebook", "99"], "no such notebook"),
+    (["notebook", "serial-coppy"], "did you mean 01-serial-copy?"),
+    (["notebook", "i"], "it may be 05-interference or 06-idle-cpus or 08-in-kernel"),
+    (["claims", "--run=recorded/kvm-epyc-2cpus"], "did you mean recorded/kvm-epyc-2cpu?"),
+    (["claims", "--run=kvm-epyc-2cpu"], "there is no such run; did you mean recorded/kvm-epyc-2cpu?"),
+    (["report"], "there is no such run; run 'make reproduce' first"),
     (["agree", "one"], "required: runs"),
     (["agree", "one", "two"], "run 'make reproduce' to its end"),
     (["aa", "--repeats=0"], "'0' is not a count"),
@@ -149,6 +155,12 @@ def test_wrong_parameter_is_one_line(results, monkeypatch, capsys, argument, mes
 ])
 def test_wrong_command_is_one_line(results, monkeypatch, capsys, command, message):
     one_line(in_this_process(monkeypatch, capsys, *command), message)
+
+
+@pytest.mark.parametrize("text", ["1", "01", "serial", "serial-copy", "01-serial-copy.ipynb",
+                                  "notebooks/01-serial-copy.ipynb"])
+def test_a_notebook_has_many_names(text):
+    assert questions.find(text).notebook == "01-serial-copy"
 
 
 @pytest.mark.parametrize("parameters, message", [
@@ -246,7 +258,7 @@ def test_a_notebook_that_jupyter_saved_is_no_source_of_defaults(artifact, result
 
 def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypatch):
     said = []
-    folder = execution.lay_out(said.append)
+    folder = jupyter.lay_out(said.append)
     first, second = sorted(folder.glob("*.ipynb"))[:2]
     assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) and not said
     first.write_text(first.read_text().replace("rounds = 36", "rounds = 9"))
@@ -255,7 +267,7 @@ def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypat
     for path in newer.iterdir():
         path.write_text(path.read_text() + "\n")
     monkeypatch.setattr(paths, "NOTEBOOKS", newer)
-    execution.lay_out(said.append)
+    jupyter.lay_out(said.append)
     assert "rounds = 9" in first.read_text() and second.read_text().endswith("\n\n")
     assert len(said) == 1 and first.name in said[0] and "delete the copy" in said[0]
 
@@ -272,3 +284,23 @@ def test_damaged_parameters_cell_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
     with pytest.raises(Problem, match="git checkout notebooks"):
         execution.literals(question)
+
+
+def in_a_session(*cells_run):
+    """The parameters that a notebook finds, in a session where these cells were run."""
+    namespace = {"In": list(cells_run)}
+    for text in cells_run:
+        exec(text, namespace)
+    return notebook._parameters(QUESTIONS[QUICK], namespace)[1]
+
+
+def test_a_session_takes_what_its_cell_says_now(results):
+    text, = (c.source for c in cells(QUICK) if "parameters" in c.metadata.get("tags", []))
+    changed = text.replace("rounds = 10", "rounds = 8")
+    assert changed != text
+    assert in_a_session(text)["rounds"] == 10
+    assert in_a_session(text, changed)["rounds"] == 8
+    assert in_a_session(text, "rounds = 9")["rounds"] == 9
+    assert in_a_session(changed, text.replace("rounds = 10", ""))["rounds"] == 10
+    with pytest.raises(Misuse, match="unknown parameter 'rouds'.*did you mean rounds"):
+        in_a_session(changed, text.replace("rounds", "rouds"))

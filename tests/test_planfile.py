@@ -197,7 +197,7 @@ def test_a_damaged_plan_is_named(results, here, spoil):
 
 def test_an_unfinished_run_has_no_verdict(results, here):
     run = paths.run("one")
-    with pytest.raises(Lacking, match="nothing was planned"):
+    with pytest.raises(Lacking, match="there is no such run"):
         measured.of(run)
     planning.planned(run, [(SWEEP, tiny())])
     with pytest.raises(Lacking, match="nothing but notebooks with changed parameters"):

@@ -7,7 +7,7 @@ Each is a module here, called after its notebook and with an n before it.
 import importlib
 import pkgutil
 
-from artifact.problem import Misuse
+from artifact.problem import Misuse, choose
 from artifact.questions.question import Question
 
 QUESTIONS: dict[str, Question] = {
@@ -17,10 +17,16 @@ QUESTIONS: dict[str, Question] = {
 
 
 def find(text: str) -> Question:
-    """The question that a name, file name or unique beginning means; else Misuse."""
+    """The question that a number, a name with or without it, a beginning of one or a
+    file name means; else Misuse."""
     wanted = text.rpartition("/")[2].removesuffix(".ipynb")
-    found = [name for name in QUESTIONS if wanted and name.startswith(wanted)]
+    if wanted.isdecimal():
+        wanted = f"{int(wanted):02}-"
+    topics = {name: name.partition("-")[2] for name in QUESTIONS}
+    found = [name for name, topic in topics.items()
+             if wanted and (name.startswith(wanted) or topic.startswith(wanted))]
     if len(found) != 1:
-        raise Misuse(f"notebook {text!r}", "no such notebook",
-                     f"choose from {', '.join(QUESTIONS)}")
+        raise Misuse(f"notebook {text!r}",
+                     f"it may be {' or '.join(found)}" if found else "no such notebook",
+                     choose(wanted, QUESTIONS))
     return QUESTIONS[found[0]]
