@@ -63,47 +63,33 @@ CLANG_FORMAT = from clang_format import clang_format; clang_format()
 WORKERS = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help:				## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' "$$ROOT/Makefile" | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p; s/^## /\n/p' "$$ROOT/Makefile" | expand -t 16
 
+## start
 reproduce: env			## measure everything, draw everything, write report.html (RUN=name, MINUTES=12)
 	@$(ARTIFACT) reproduce --run "$(RUN)" --minutes "$(MINUTES)"
-
-check: env			## kick the tyres: build, verify, catch planted kernels, say what will be skipped
-	@$(ARTIFACT) check
 
 plan: env			## what reproduce would do, by a probe: minutes, memory, what is skipped (MINUTES=12)
 	@$(ARTIFACT) plan --run "$(RUN)" --minutes "$(MINUTES)"
 
+check: env			## kick the tyres: build, verify, catch planted faults, say what will be skipped
+	@$(ARTIFACT) check
+
 figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
 	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
+test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
+	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests) $(WORKERS)
+
+## look
 report: env			## draw whatever a run has measured: its notebooks and report.html (RUN=name)
 	@$(ARTIFACT) report --run "$(RUN)"
-
-notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
-	@$(ARTIFACT) notebook --run "$(RUN)" --minutes "$(MINUTES)" "$(NB)" $(ARGS)
-
-kernel-lab: env			## real kernels in a virtual machine; their answers join the run (KERNEL=vmlinuz)
-	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")
-
-lab: env			## JupyterLab on 127.0.0.1, with a token, on copies of the notebooks
-	@cd "$$($(ARTIFACT) lab)" && "$$PY" -m jupyterlab --ip=127.0.0.1 --no-browser \
-		$$(test "$$(id -u)" = 0 && echo --allow-root)
 
 claims: env			## the verdict on every published claim (RUN=name)
 	@$(ARTIFACT) claims --run "$(RUN)"
 
-changelog: env			## text for a commit message and a cover letter (RUN=name)
-	@$(ARTIFACT) changelog --run "$(RUN)"
-
 compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a /path/b.tar.gz"
 	@$(ARTIFACT) compare $(RUNS)
-
-pack: env			## one file of a run's measurements for somebody else (RUN=name)
-	@$(ARTIFACT) pack --run "$(RUN)"
-
-aa: env				## the same kernel against itself, REPEATS times: does the interval cover 1?
-	@$(ARTIFACT) aa --repeats "$(REPEATS)"
 
 agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
 	@$(ARTIFACT) agree $(RUNS)
@@ -111,19 +97,38 @@ agree: env			## are two runs' headline ratios inside each other's intervals? RUN
 sharpness: env			## is each verdict of a run as sharp as in another one? RUNS="a recorded/b"
 	@$(ARTIFACT) sharpness $(RUNS)
 
-allocation: env			## how a run's time is best divided between processes and rounds (RUN=name)
-	@$(ARTIFACT) allocation --run "$(RUN)"
-
 profile: env			## where a run's seconds went, from its own records (RUN=name)
 	@$(ARTIFACT) profile --run "$(RUN)"
 
+allocation: env			## how a run's time is best divided between processes and rounds (RUN=name)
+	@$(ARTIFACT) allocation --run "$(RUN)"
+
+pack: env			## one file of a run's measurements, for somebody else's make compare (RUN=name)
+	@$(ARTIFACT) pack --run "$(RUN)"
+
+## change
+notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
+	@$(ARTIFACT) notebook --run "$(RUN)" --minutes "$(MINUTES)" "$(NB)" $(ARGS)
+
+lab: env			## JupyterLab on 127.0.0.1, with a token, on copies of the notebooks
+	@$(ARTIFACT) lab
+
+## kernel
+changelog: env			## text for a commit message and a cover letter (RUN=name)
+	@$(ARTIFACT) changelog --run "$(RUN)"
+
+kernel-lab: env			## real kernels in a virtual machine; their answers join the run (KERNEL=vmlinuz)
+	@$(ARTIFACT) kernel-lab --run "$(RUN)" $(if $(KERNEL),--kernel "$(KERNEL)")
+
+## trust
 lint: env			## what a machine can check: names, imports, types, the format of the C
 	@cd "$$ROOT" && "$$PY" -m ruff check -q artifact tests && "$$PY" -m mypy --no-error-summary && \
 	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
 
-test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
-	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests) $(WORKERS)
+aa: env				## the same copy against itself, REPEATS times: does the interval cover 1?
+	@$(ARTIFACT) aa --repeats "$(REPEATS)"
 
+## clean
 clean:				## remove what was built; keep results and environment
 	@$(MAKE) --no-print-directory -s -C "$$ROOT/ctools" clean
 	@cd "$$ROOT" && find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
@@ -133,7 +138,8 @@ distclean: clean		## remove the environment too, and all results
 	@rm -rf "$$VENV" "$$ROOT/results"
 
 # The lock is for two makes at once; the mark is made last, so that an
-# environment that was interrupted half-way is made again. IPython makes its own
+# environment that was interrupted half-way is made again. What pip complains of
+# is shown where it fails. IPython makes its own
 # folder, but not the one above: it warns and takes another.
 ifeq ($(PY),$(VENV)/bin/python)
 env:
@@ -146,8 +152,9 @@ env:
 	{ cmp -s "$$ROOT/requirements.txt" "$$VENV/installed.txt" || { \
 		echo "making the environment in .venv: once, a minute or two" && \
 		rm -rf "$$VENV" && "$$PYTHON" -m venv "$$VENV" && \
-		"$$PY" -m pip install --quiet --disable-pip-version-check --no-input \
-			--require-hashes -r "$$ROOT/requirements.txt" && \
+		{ "$$PY" -m pip install --quiet --disable-pip-version-check --no-input \
+			--require-hashes -r "$$ROOT/requirements.txt" >"$$VENV/pip.log" 2>&1 || \
+			{ cat "$$VENV/pip.log" >&2; exit 1; }; } && \
 		mkdir -p "$$VENV/settings" && \
 		cp "$$ROOT/requirements.txt" "$$VENV/installed.txt"; }; }
 else

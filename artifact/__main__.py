@@ -213,11 +213,10 @@ def pack(arguments) -> None:
 
 
 def lab(arguments) -> None:
-    """Lay out copies of the notebooks for JupyterLab; say where they are."""
-    from artifact import execution
+    """JupyterLab on copies of the notebooks, for this machine and with a token."""
+    from artifact import jupyter
 
-    folder = execution.lay_out(lambda line: print(line, file=sys.stderr))
-    say(str(folder))
+    jupyter.serve(say)
 
 
 def check(arguments) -> None:

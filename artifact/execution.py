@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Notebooks from the command line: run by papermill, rendered by nbconvert, laid out
-for JupyterLab."""
+"""Notebooks from the command line: run by papermill, rendered by nbconvert."""
 
 import ast
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -14,7 +12,6 @@ from pathlib import Path
 from artifact import paths, planning
 from artifact.planning import Parameters
 from artifact.problem import Damaged, Problem, one_line
-from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 
 # For nbformat's sake jsonschema would compile a grammar of addresses, 0.8 s at each
@@ -125,33 +122,3 @@ def render(executed: Path) -> Path:
     target = executed.with_suffix(".html")
     paths.write_atomically(target, html.encode())
     return target
-
-
-def lay_out(say: Callable[[str], None]) -> Path:
-    """Copies of the notebooks to work in, in the results; returns their folder.
-
-    JupyterLab saves by itself. A copy that somebody worked in is kept as it is,
-    and the others are brought up to date: what they were laid out as is kept
-    beside them to tell.
-    """
-    folder = paths.RESULTS / "lab"
-    pristine = folder / ".pristine"
-    with paths.writing(folder):
-        pristine.mkdir(parents=True, exist_ok=True)
-        for question in QUESTIONS.values():
-            wanted, copy = source(question), folder / source(question).name
-            before = pristine / copy.name
-            if copy.exists() and not _same(copy, before):
-                if not _same(before, wanted):
-                    say(f"kept: {paths.shown(copy)}, which you worked in; the notebook itself has "
-                        "changed since: delete the copy to have that")
-                continue
-            for target in (copy, before):
-                shutil.copyfile(wanted, target)
-    return folder
-
-
-def _same(one: Path, other: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return one.read_bytes() == other.read_bytes()
-    return False

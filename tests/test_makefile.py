@@ -125,9 +125,11 @@ def test_the_package_runs_there(clone):
 
 
 def test_an_environment_is_made_in_its_folder_once(clone, tmp_path):
-    """By a Python that makes one at once, whose pip only notes what it was asked for."""
+    """By a Python that makes one at once, whose pip only notes what it was asked for, and
+    warns of what is nobody's business until it fails."""
     made, python = tmp_path / "made", tmp_path / "its own python"
-    made.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >>"$0.asked"\n')
+    made.write_text('#!/bin/sh\nprintf "%s\\n" "$*" >>"$0.asked"\n'
+                    'echo "WARNING: of no use" >&2\ntest ! -e "$0.fails"\n')
     python.write_text(f'''#!/bin/sh
         test "$1 $2" = "-m venv" || exit 0
         mkdir -p "$3/bin" && cp "{made}" "$3/bin/python"''')
@@ -140,6 +142,10 @@ def test_an_environment_is_made_in_its_folder_once(clone, tmp_path):
     asked, = (clone / ".venv" / "bin" / "python.asked").read_text().splitlines()
     assert asked.endswith(f"--require-hashes -r {clone}/requirements.txt")
     assert (clone / ".venv" / "settings").is_dir() and outside(clone, tmp_path) == before
+    python.write_text(python.read_text() + ' && touch "$3/bin/python.fails"')
+    (clone / "requirements.txt").write_text("# other versions\n")
+    done = run("env", f"PYTHON={python}", cwd=clone)
+    assert done.returncode and "WARNING: of no use" in done.stderr
 
 
 def test_the_module_is_not_begun_where_kbuild_cannot_end(tmp_path):

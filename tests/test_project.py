@@ -98,7 +98,7 @@ def test_help_lists_every_target():
     shown = subprocess.run(["make", "-f", paths.ROOT / "Makefile", "help"], cwd="/",
                            capture_output=True, text=True).stdout
     for target in TARGETS - {"env", "help"}:
-        assert re.search(rf"^{target} ", shown, re.MULTILINE), target
+        assert re.search(rf"^  {target} ", shown, re.MULTILINE), target
 
 
 @pytest.mark.parametrize("arguments, message", [

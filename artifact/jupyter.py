@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""JupyterLab on copies of the notebooks, which it saves by itself."""
+
+import contextlib
+import getpass
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+from artifact import execution, paths
+from artifact.questions import QUESTIONS
+
+FIRST_PORT, PORTS = 8888, 100
+# Which asks at each start whether to fetch news.
+NEWS = "@jupyterlab/apputils-extension:announcements"
+
+
+def serve(say: Callable[[str], None]) -> typing.NoReturn:
+    """Becomes JupyterLab, for this machine only and with a token. Says its address, and
+    what makes it reachable from another machine.
+
+    Raises Unwritable.
+    """
+    folder, port = lay_out(say), _free_port()
+    _no_news()
+    token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_urlsafe(16))
+    say(f"http://127.0.0.1:{port}/lab?token={token}   (from elsewhere first: ssh -L "
+        f"{port}:127.0.0.1:{port} {getpass.getuser()}@{socket.gethostname()}; Ctrl-C ends it)")
+    os.chdir(folder)
+    os.execv(sys.executable, [
+        sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", "--no-browser", "-y", "--log-level=ERROR",
+        *(["--allow-root"] if os.geteuid() == 0 else [])])
+
+
+def _free_port() -> int:
+    """The usual one, or the next that nobody listens at."""
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(("127.0.0.1", port))
+            return port
+    return FIRST_PORT       # JupyterLab says that it is taken
+
+
+def _no_news() -> None:
+    """In the settings that the Makefile names; nobody's own are touched."""
+    if "JUPYTER_CONFIG_DIR" in os.environ:
+        paths.write_atomically(Path(os.environ["JUPYTER_CONFIG_DIR"]) / "labconfig" /
+                               "page_config.json",
+                               json.dumps({"disabledExtensions": {NEWS: True}}).encode())
+
+
+def lay_out(say: Callable[[str], None]) -> Path:
+    """Copies of the notebooks to work in, in the results; returns their folder.
+
+    JupyterLab saves by itself. A copy that somebody worked in is kept as it is,
+    and the others are brought up to date: what they were laid out as is kept
+    beside them to tell.
+    """
+    folder = paths.RESULTS / "lab"
+    pristine = folder / ".pristine"
+    with paths.writing(folder):
+        pristine.mkdir(parents=True, exist_ok=True)
+        for question in QUESTIONS.values():
+            wanted, copy = execution.source(question), folder / execution.source(question).name
+            before = pristine / copy.name
+            if copy.exists() and not _same(copy, before):
+                if not _same(before, wanted):
+                    say(f"kept: {paths.shown(copy)}, which you worked in; the notebook itself has "
+                        "changed since: delete the copy to have that")
+                continue
+            for target in (copy, before):
+                shutil.copyfile(wanted, target)
+    return folder
+
+
+def _same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return one.read_bytes() == other.read_bytes()
+    return False
