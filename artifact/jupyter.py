@@ -36,6 +36,7 @@ def serve(say: Callable[[str], None]) -> typing.NoReturn:
     os.execv(sys.executable, [
         sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", "--no-browser", "-y", "--log-level=ERROR",
+        "--LabApp.log_level=ERROR",
         *(["--allow-root"] if os.geteuid() == 0 else [])])
 
 
