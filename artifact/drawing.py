@@ -8,13 +8,15 @@ verdicts and texts are made without it.
 from __future__ import annotations
 
 import functools
+import io
 import math
 import typing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from artifact import estimate
+from artifact import estimate, paths
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
@@ -218,3 +220,23 @@ def write_below(fig: Figure, text: str) -> Bbox:
                      fontsize="x-small", color="0.4")
     written = below.get_window_extent().transformed(fig.dpi_scale_trans.inverted())
     return Bbox.union([box, written])
+
+
+def save(fig: Figure, path: Path, box: Bbox | str = "tight") -> None:
+    """Whole or not at all, as PNG or SVG. The same figure is the same file."""
+    content = io.BytesIO()
+    if path.suffix == ".svg":
+        fig.savefig(content, format="svg", bbox_inches=box, metadata={"Date": None})
+    else:
+        _save_png(fig, content, box)
+    paths.write_atomically(path, content.getvalue())
+
+
+def _save_png(fig: Figure, content: io.BytesIO, box: Bbox | str) -> None:
+    """In a palette: a third of the bytes, and a figure of ours has few colours."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=150, bbox_inches=box, pil_kwargs={"compress_level": 1})
+    Image.open(drawn).convert("RGB").quantize(
+        256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(content, "PNG")

@@ -142,6 +142,14 @@ def exponential(logs: Estimate) -> Estimate:
     return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
+def product(one: Estimate, other: Estimate) -> Estimate:
+    """Of two ratios whose errors have nothing to do with each other, as from two cells:
+    the half-widths of their logarithms add as variances do."""
+    value = math.log(one.value) + math.log(other.value)
+    half = math.hypot(*(math.log(ratio.high / ratio.value) for ratio in (one, other)))
+    return exponential(Estimate(value, value - half, value + half))
+
+
 def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate | None:
     """The part of a gain, both as logarithms per process: part / whole.
 

@@ -24,6 +24,14 @@ def source(question: Question) -> Path:
     return paths.NOTEBOOKS / f"{question.notebook}.ipynb"
 
 
+def title(question: Question) -> str:
+    """What the notebook asks, by its first heading."""
+    import nbformat
+
+    heading = nbformat.read(source(question), as_version=4).cells[0].source.splitlines()[0]
+    return heading.removeprefix("# ").partition(" ")[2]
+
+
 def literals(question: Question) -> Parameters:
     """What the committed notebook's cell of parameters says.
 

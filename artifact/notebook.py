@@ -3,10 +3,8 @@
 
 import ast
 import functools
-import os
 import typing
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -61,7 +59,7 @@ class Notebook:
         for ending in ("png", "svg"):
             path = self.run.figures / f"{file}.{ending}"
             if ending in paths.PICTURES:
-                _save(fig, path, box)
+                drawing.save(fig, path, box)
             else:
                 path.unlink(missing_ok=True)
         # What was saved, not drawn a third time; at the size of the screen.
@@ -69,7 +67,9 @@ class Notebook:
                       width=int(box.width * fig.dpi)))
         drawing.pyplot().close(fig)
         display(Markdown(f"*{caption}*"))
-        self.drawn.append({"file": file, "caption": caption})
+        self.drawn.append({"file": file, "caption": caption,
+                           "function": f"{draw.__module__}.{draw.__name__}",
+                           "cells": [samples.cell.id for samples in self.samples[experiment]]})
 
     def frame(self, experiment: str, channel: str = "") -> pd.DataFrame:
         """The samples of an experiment, one row each, in columns with units.
@@ -217,15 +217,6 @@ def _names_set(text: str) -> list[str]:
 
 def _told(skipped: Skipped) -> str:
     return "; ".join(f"{what}: {why}" for what, why in skipped)
-
-
-def _save(fig, path: Path, box) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with paths.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fig.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches=box,
-                    metadata={"Date": None} if path.suffix == ".svg" else None)
-        os.replace(temporary, path)
 
 
 def _origin(samples: KernelSamples) -> str:

@@ -2,6 +2,7 @@
 """The figures of ten years of kernel mail, with their sources."""
 
 import functools
+import re
 
 import pandas as pd
 
@@ -12,6 +13,8 @@ COLUMNS = ["source_id", "machine", "cpu", "arch", "page_size_kib", "pages", "byt
            "variant", "threads", "cache_state", "qualifier", "value", "unit", "stddev", "note"]
 SOURCE_COLUMNS = ["source_id", "title", "author", "date", "message_id_or_url"]
 QUALIFIERS = {"", "~", "<", ">", "up to"}
+
+ARCHIVE = "https://lore.kernel.org/r/"      # and a Message-ID
 
 # The mail of 9 March 2017 that the 2017 rates answer to; it has no figures.
 REQUEST = "Mel Gorman, linux-mm, 9 March 2017, answering '[PATCH 0/6] Enable parallel page migration'"
@@ -40,8 +43,15 @@ def figures() -> pd.DataFrame:
 
 @functools.cache
 def sources() -> pd.DataFrame:
-    """One row per source, indexed by source_id."""
-    return _read("sources.csv", SOURCE_COLUMNS).set_index("source_id")
+    """One row per source, indexed by source_id; ``address`` leads to it, to the archive
+    by its Message-ID where no other is known, and is empty where neither is."""
+    found = _read("sources.csv", SOURCE_COLUMNS).set_index("source_id")
+    return found.assign(address=found["message_id_or_url"].map(_address))
+
+
+def _address(known: str) -> str:
+    found = re.search(r"https?://\S+", known)
+    return found[0] if found else f"{ARCHIVE}{known}" if "@" in known else ""
 
 
 def value(source_id: str, variant: str, unit: str, **where) -> float:

@@ -4,12 +4,14 @@ rest on, in one file."""
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from artifact import (
+    drawing,
     execution,
+    headline,
     kept,
     machine,
     measured,
@@ -19,10 +21,12 @@ from artifact import (
     rendering,
     steps,
 )
+from artifact.measured import Measured
 from artifact.problem import Lacking
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 from artifact.verdicts import changelog, claims, demands
+from artifact.verdicts.tests import Absent, Evidence
 
 NEEDS_OTHERS = "needs-the-other-notebooks"      # tag of a cell
 
@@ -77,30 +81,53 @@ def write(run: paths.Run) -> Path:
     """Makes the report from what the notebooks kept; no network is needed to
     read it, and it can be mailed as it is."""
     parts = {name: kept.read(run, name) for name in QUESTIONS}
-    for part in parts.values():
+    for name, part in parts.items():
+        part["title"] = execution.title(QUESTIONS[name])
         for figure in part["figures"]:
             figure["png"] = rendering.embedded(run.figures / f"{figure['file']}.png")
-            figure["svg"] = (run.figures / f"{figure['file']}.svg").exists()
     everything = measured.of(run)
-    found, verdicts = everything.machine, claims.verdicts(everything)
-    paths.write_atomically(run.drawn / "changelog.txt",
-                           changelog.text(everything, verdicts).encode("ascii"))
+    verdicts = claims.verdicts(everything)
+    text = changelog.text(everything, verdicts)
+    paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
     html = rendering.environment().get_template("report.html.j2").render(
-        run=run, parts=parts, machine=found, summary=machine.summary(found),
-        skipped=dict.fromkeys((what, why) for part in parts.values()
-                              for what, why in part["skipped"]),
+        run=run, parts=parts, verdicts=verdicts, changelog=text, fewest=steps.FEWEST,
+        skipped=_once((what, why) for part in parts.values() for what, why in part["skipped"]),
         # Notebooks share cells: each is shown once.
         cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
-        fewest=steps.FEWEST,
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
-        verdicts=verdicts,
+        short=claims.SIGNS, tally=claims.tally(verdicts),
+        drawn=kept.figures(run),
         coverage=demands.coverage(kept.figures(run), dict(everything.plan.skipped)),
-        facts=_flat(found), request=published.REQUEST, sources=published.sources(),
+        request=published.REQUEST, sources=published.sources(),
         provisional=everything.provisional,
-        mixture=sorted({line for part in parts.values() for line in part["mixture"]}))
+        mixture=sorted({line for part in parts.values() for line in part["mixture"]}),
+        **_first_screen(run, everything), **_machine(everything.machine))
     paths.write_atomically(run.report, html.encode())
     return run.report
+
+
+def _first_screen(run: paths.Run, everything: Measured) -> dict:
+    """The answers in short, and the picture of them; without, where the run has no ladder."""
+    try:
+        evidence = Evidence(everything)
+        rows, cards = headline.rows(evidence), headline.cards(evidence)
+    except Absent:
+        return {"headline": "", "headline_rows": [], "cards": [], "command": "",
+                "quality": headline.quality(everything.timed, [])}
+    file = run.figures / "headline.png"
+    drawing.save(headline.figure(rows), file)
+    return {"headline": rendering.embedded(file), "headline_rows": rows, "cards": cards,
+            "command": changelog.command(evidence),
+            "quality": headline.quality(everything.timed, [card.ratio for card in cards])}
+
+
+def _machine(found: dict) -> dict:
+    return {"machine": found, "summary": machine.summary(found), "facts": _flat(found)}
+
+
+def _once(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys(pairs))
 
 
 def _flat(record: dict, prefix: str = "") -> list[tuple[str, str]]:

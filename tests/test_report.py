@@ -12,8 +12,9 @@ import sys
 import nbformat
 import pytest
 
-from artifact import kept, measured, paths, plan, planning, report
+from artifact import headline, kept, measured, paths, plan, planning, report
 from artifact.questions import QUESTIONS
+from artifact.verdicts.tests import Evidence
 from tests.conftest import eventually, one_line, running
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
@@ -49,12 +50,24 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_report_needs_no_network_and_links_only_what_exists(drawn, name):
-    folder = drawn / "recorded" / name
-    html = (folder / "report.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
-    for link in re.findall(r'href="([^"#]+)"', html):
-        assert (folder / link).exists(), link
+def test_report_needs_no_network_and_nothing_beside_it(drawn, name):
+    """Mailed alone it works: every link leads to a place within, or to an archive."""
+    html = (drawn / "recorded" / name / "report.html").read_text()
+    assert len(html) < 5e6
+    assert not re.findall(r'src="(?!data:)|<link|url\(', html)
+    places = re.findall(r' id="([^"]+)"', html)
+    assert len(places) == len(set(places))
+    for link in re.findall(r'href="([^"]+)"', html):
+        assert link.removeprefix("#") in places or link.startswith(("https://", "http://")), link
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_report_begins_with_the_answer(drawn, name):
+    html = (drawn / "recorded" / name / "report.html").read_text()
+    found = headline.cards(Evidence(measured.of(paths.run(f"recorded/{name}"))))
+    order = [html.index(f"<h2>{card.asks}</h2>") for card in found]
+    order += [html.index(place) for place in ('alt="How fast', 'href="#C1"', 'id="01-serial-copy"')]
+    assert order == sorted(order) and len(found) == 3
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -78,7 +91,8 @@ def test_a_step_is_told_below_its_cell(drawn, results):
         cell["step"] = ""
     stored["cells"][1]["step"] = "from process 5 of <9> on"
     kept_file.write_text(json.dumps(stored))
-    rows = re.findall(r"<tr><td[^>]*>(?:(?!</tr>).)*</tr>", report.write(run).read_text(), re.DOTALL)
+    html = report.write(run).read_text()
+    rows = re.findall(r"<tr[^>]*><td[^>]*>(?:(?!</tr>).)*</tr>", html, re.DOTALL)
     below = next(i for i, row in enumerate(rows) if "from process 5 of &lt;9&gt; on" in row)
     for row in rows[below - 1:below + 1]:
         assert stored["cells"][1]["cell"] in row

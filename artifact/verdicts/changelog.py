@@ -94,6 +94,11 @@ def _ladder(evidence: Evidence) -> dict:
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
 
 
+def command(evidence: Evidence) -> str:
+    """What measures the ladder again, for a shell, on one line."""
+    return " ".join(word for word in _ladder(evidence)["command"].split() if word not in ("$", "\\"))
+
+
 def _command(samples: Samples, arms: list[str]) -> str:
     """What measures these rows again, for a shell; over the first of the arms."""
     words = ["  $ make -C ctools && ctools/pagecopy",

@@ -25,6 +25,8 @@ from artifact.verdicts.tests import TESTS, Absent, Evidence
 FILE = paths.PUBLISHED / "claims.toml"
 JUDGED = ("holds", "does not hold", "inconclusive")
 WORDS = (*JUDGED, "not applicable", "cited only")
+# Beside a claim's id, where there is no room for the word.
+SIGNS = dict(zip(WORDS, ("\N{CHECK MARK}", "\N{MULTIPLICATION X}", "?", "n/a", "cited")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +116,13 @@ def table(found: list[Verdict]) -> list[str]:
         if verdict.word == "inconclusive" and verdict.measured and verdict.why != claim.band:
             text += f" ({verdict.why})"
         lines.append(f"{claim.id:5} {verdict.word:14} {measured:>22} {region:>12}  {text}")
+    return [*lines, tally(found)]
+
+
+def tally(found: list[Verdict]) -> str:
+    """How many there are of each word."""
     words = [verdict.word for verdict in found]
-    lines.append(", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words))
-    return lines
+    return ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> Verdict:

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""What a report begins with: three answers in a word each, and one picture of how fast
+a huge page is copied in eight ways, all over the same loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Iterator
+
+from artifact import ctools, drawing, estimate, labels, published, teams
+from artifact.estimate import Estimate
+from artifact.experiments import concurrent, load, serial_ladder, victim
+from artifact.samples import Samples
+from artifact.verdicts.tests import Absent, Evidence
+
+if typing.TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LIBC = "libc"       # role of a routine whose instructions are the C library's choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A way to copy a huge page, and its speed over the loop of 2026.
+
+    published: the same ratio on other machines, each with where it was measured.
+    """
+
+    label: str
+    speed: Estimate
+    published: tuple[tuple[float, str], ...] = ()
+    stable: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """An answer: a question, a word, the ratio it rests on, and a sentence.
+
+    kind: "gain", "loss" or "open", for the colour beside the word.
+    """
+
+    asks: str
+    word: str
+    ratio: Estimate
+    sentence: str
+    kind: str
+
+
+def rows(evidence: Evidence) -> list[Row]:
+    """Those that the run has cells for, in the order of the picture.
+
+    Raises Absent where it has no serial ladder of cold caches.
+    """
+    ladder = evidence.samples("serial-ladder", "cold-cold")
+    return [*_serial(ladder), *_parallel(evidence, ladder)]
+
+
+def _serial(ladder: Samples) -> Iterator[Row]:
+    own = ladder.cell.own
+    loop_2017, loop, _, bulk = (rung.format(own) for rung in serial_ladder.LADDER)
+    stable = not estimate.contradicts_itself(ladder)
+
+    def row(label: str, arm: str, found: tuple[tuple[float, str], ...] = ()) -> Row:
+        return Row(label, estimate.speedup(ladder, arm, loop), found, stable)
+    yield row(f"page by page, 2017 bookkeeping ({own})", loop_2017)
+    yield Row(f"page by page, 2026 loop ({own})", Estimate(1.0, 1.0, 1.0), (), stable)
+    yield row(f"one call, same routine ({own})", bulk, _published_bulk())
+    if (best := best_without_fpu(ladder)) != bulk:
+        yield row(f"one call, best without FPU state ({ladder.cell.of(best).primitive})", best)
+    best = estimate.best_serial(ladder)
+    yield row(f"one call, best of all ({ladder.cell.of(best).primitive})", best)
+
+
+def best_without_fpu(samples: Samples) -> str:
+    """The fastest serial bulk arm of a routine that a kernel may call as it is."""
+    barred = {name for name, routine in ctools.listed()["primitives"].items()
+              if routine["fpu"] or LIBC in routine["roles"]}
+    arms = [arm for arm in samples.cell.where(strategy="serial", rule="bulk")
+            if samples.cell.of(arm).primitive not in barred]
+    return max(arms, key=lambda arm: estimate.log_speedups(
+        samples, arm, samples.cell.baseline).mean())
+
+
+def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
+    """Each over one call of its own cell, and that over the loop by the ladder."""
+    bulk = serial_ladder.LADDER[-1].format(ladder.cell.own)
+    by_loop = estimate.speedup(ladder, bulk, serial_ladder.TODAY.format(ladder.cell.own))
+
+    def row(samples: Samples, arm: str, what: str, published: tuple = ()) -> Row:
+        over = next(each for each in samples.cell.where(strategy="serial", rule="bulk")
+                    if samples.cell.of(each).primitive == ladder.cell.own)
+        team = samples.cell.of(arm)
+        return Row(f"{team.threads} threads, {what} ({team.primitive})",
+                   estimate.product(estimate.speedup(samples, arm, over), by_loop), published,
+                   not estimate.contradicts_itself(samples))
+
+    threads = _found(evidence, "threads", "spread-1-folio")
+    if threads and (arm := _fastest(threads)):
+        yield row(threads, arm, "machine idle", _published_threads())
+    # Beside others one policy, fixed here: the best of many would flatter threads.
+    loaded = _found(evidence, "load", "100-percent")
+    if loaded and (arm := teams.arm_of(loaded, load.ANY_CPU.id)):
+        yield row(loaded, arm, "every CPU busy")
+    crowds = [samples for label in evidence.measured.labels("concurrent")
+              if (samples := _found(evidence, "concurrent", label))]
+    if crowds:
+        most = max(crowds, key=concurrent.crowd)
+        if arm := teams.arm_of(most, load.ANY_CPU.id):
+            yield row(most, arm, f"{concurrent.crowd(most)} migrators at once")
+
+
+def _found(evidence: Evidence, experiment: str, label: str) -> Samples | None:
+    try:
+        return evidence.samples(experiment, label)
+    except Absent:
+        return None
+
+
+def _fastest(samples: Samples) -> str | None:
+    return teams.fastest_team(samples, "wake", estimate.best_serial(samples))
+
+
+def _published_bulk() -> tuple[tuple[float, str], ...]:
+    pairs = serial_ladder.published_bulk_pairs()
+    return tuple(zip(pairs["speedup"], pairs["label"].str.replace("\n", ", ")))
+
+
+def _published_threads() -> tuple[tuple[float, str], ...]:
+    """Of one huge page by eight threads, over the serial loop of then."""
+    one, eight = (published.value("S03", variant, "GB/s", pages=1, page_size_kib=2048)
+                  for variant in ("thp-migration", "thp+mt-copy"))
+    return ((eight / one, "8 threads on Haswell, 2016"),)
+
+
+def cards(evidence: Evidence) -> list[Card]:
+    """Batching alone, a better routine, threads on top, as far as the run has them.
+
+    Raises Absent as rows() does.
+    """
+    ladder = evidence.samples("serial-ladder", "cold-cold")
+    own = ladder.cell.own
+    loop, bulk = serial_ladder.TODAY.format(own), serial_ladder.LADDER[-1].format(own)
+    found = [_card("Batching alone", estimate.speedup(ladder, bulk, loop),
+                   f"One call for a huge page instead of {ladder.cell.pages} page copies, by the "
+                   f"same routine ({own}), caches cold."),
+             _better_routine(ladder, loop)]
+    threads = _found(evidence, "threads", "spread-1-folio")
+    if threads and (arm := _fastest(threads)):
+        found.append(_threads(evidence, threads, arm))
+    return found
+
+
+def _better_routine(ladder: Samples, loop: str) -> Card:
+    plain, best = best_without_fpu(ladder), estimate.best_serial(ladder)
+    sentence = (f"{ladder.cell.of(plain).primitive} is the fastest single call that needs no FPU "
+                "state, here over the page-by-page loop.")
+    if best != plain:
+        sentence += (f" {ladder.cell.of(best).primitive}, which a kernel would pay FPU state for "
+                     f"or does not have, reaches {_text(estimate.speedup(ladder, best, loop))}.")
+    return _card("A better copy routine", estimate.speedup(ladder, plain, loop), sentence)
+
+
+def _threads(evidence: Evidence, samples: Samples, arm: str) -> Card:
+    best, team = estimate.best_serial(samples), samples.cell.of(arm)
+    sentence = (f"{team.threads} woken threads over the best serial copy, one huge page, machine "
+                f"idle. They use {estimate.cpu_ratio(samples, arm, best).value:.1f} times the CPU "
+                "time.")
+    return _card("Threads on top", estimate.speedup(samples, arm, best),
+                 sentence + _who_pays(evidence))
+
+
+def _who_pays(evidence: Evidence) -> str:
+    """The victim that loses most beside the posted series; empty without victims."""
+    kept = []
+    for label in evidence.measured.labels("victim"):
+        samples = _found(evidence, "victim", label)
+        if label != "timer" and samples and \
+                (arm := teams.arm_of(samples, teams.posted(samples).id)):
+            kept.append((victim.victim_rate(samples, arm), samples))
+    if not kept:
+        return ""
+    worst, samples = min(kept, key=lambda found: found[0].value)
+    return (f" Work on the worker's CPU ({labels.victim_label(samples)}) keeps {_text(worst)} of its "
+            f"speed beside the series of {teams.posted(samples).label.partition(':')[0]}.")
+
+
+def _card(asks: str, ratio: Estimate, sentence: str) -> Card:
+    if not ratio.differs_from_1:
+        return Card(asks, "no clear difference", ratio, sentence, "open")
+    faster = ratio.value > 1
+    return Card(asks, "faster" if faster else "slower", ratio, sentence,
+                "gain" if faster else "loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """light: "sharp", "fair" or "rough"; text: what it is said of."""
+
+    light: str
+    text: str
+
+
+SHARP, FAIR = 0.03, 0.10        # half-widths of a ratio
+
+
+def quality(timed: list[Samples], ratios: list[Estimate]) -> Quality:
+    """How far the first screen can be trusted: how quiet it was, and how sharp it is."""
+    facts = [fact for samples in timed for fact in samples.facts]
+    busy = sum(fact["quiet"] == "no" for fact in facts) / max(len(facts), 1)
+    widest = max((math.log(ratio.high / ratio.value) for ratio in ratios), default=math.inf)
+    light = "sharp" if widest <= SHARP else "fair" if widest <= FAIR else "rough"
+    return Quality(light, f"{busy:.0%} of {len(facts)} processes had a busy neighbour; the ratios "
+                   + (f"below are good to {widest:.1%}" if math.isfinite(widest) else
+                      "below have no interval yet"))
+
+
+def figure(found: list[Row]) -> Figure:
+    """The rows as a forest plot, with their ratios written out."""
+    fig, ax = drawing.subplots(figsize=(11, 1.1 + 0.33 * len(found)))
+    for y, row in enumerate(found):
+        if row.published:
+            ax.plot([value for value, _ in row.published], [y] * len(row.published),
+                    **drawing.PUBLISHED_STYLE, zorder=1)
+        rows = drawing.as_rows([row.speed])
+        drawing.dots(ax, rows["speedup"], [y], rows, horizontal=True, label=None,
+                     colour=_colour(row.speed), stable=row.stable)
+    ax.plot([], [], "o", color="0.2", label="measured here, with the interval of a repeat")
+    ax.plot([], [], **drawing.PUBLISHED_STYLE, label="published, on other machines")
+    drawing.at_one(ax)
+    drawing.label_rows(ax, [row.label for row in found])
+    drawing.right_texts(ax, [row.label for row in found],
+                        {row.label: _text(row.speed) for row in found}, size="small")
+    ax.set_xlim(left=0)
+    ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (more is faster)")
+    drawing.legend_below(fig, ax)
+    return fig
+
+
+def _colour(speed: Estimate) -> str:
+    if not speed.differs_from_1:
+        return "0.35"
+    return drawing.COLOURS[2] if speed.value > 1 else drawing.COLOURS[3]
+
+
+def _text(speed: Estimate) -> str:
+    return "1" if speed.low == speed.high else f"{speed.value:.2f} [{speed.low:.2f}, {speed.high:.2f}]"
