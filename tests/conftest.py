@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -30,6 +31,23 @@ def pagecopy():
                               **more)
         return done.returncode, done.stdout, done.stderr.splitlines()
     return run
+
+
+needs_two_cpus = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, as readers have one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        # Its own sandbox refuses root.
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import nbformat
 import papermill
 import pytest
 
-from artifact import __main__, execution, jupyter, machine, notebook, paths, planning, questions
+from artifact import __main__, execution, machine, notebook, paths, planning, questions
 from artifact.measuring import passes
 from artifact.problem import Misuse, Problem
 from artifact.questions import QUESTIONS
-from tests.conftest import on_one_cpu, one_line, without_huge_pages
+from tests.conftest import needs_two_cpus, on_one_cpu, one_line, without_huge_pages
 
 TINY = {
     "01-serial-copy": ["huge_page=64K", "primitives=memcpy,word8", "cache_states=cold/cold,warm/warm",
@@ -34,7 +34,6 @@ TINY = {
                      "processes=2", "rounds=2"],
 }
 QUICK = "04-concurrent-migrations"      # has the fewest cells and figures
-needs_two_cpus = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 
 
 def cells(name):
@@ -254,22 +253,6 @@ def test_a_notebook_that_jupyter_saved_is_no_source_of_defaults(artifact, result
     assert planning.defaults(question)["rounds"] == 10
     wanted = {**planning.defaults(question), **planning.parse(question, TINY[QUICK]), "rounds": 10}
     assert execution._to_inject(question, paths.run("one"), wanted)["rounds"] == 10
-
-
-def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypatch):
-    said = []
-    folder = jupyter.lay_out(said.append)
-    first, second = sorted(folder.glob("*.ipynb"))[:2]
-    assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) and not said
-    first.write_text(first.read_text().replace("rounds = 36", "rounds = 9"))
-    newer = results / "newer"
-    shutil.copytree(paths.NOTEBOOKS, newer)
-    for path in newer.iterdir():
-        path.write_text(path.read_text() + "\n")
-    monkeypatch.setattr(paths, "NOTEBOOKS", newer)
-    jupyter.lay_out(said.append)
-    assert "rounds = 9" in first.read_text() and second.read_text().endswith("\n\n")
-    assert len(said) == 1 and first.name in said[0] and "delete the copy" in said[0]
 
 
 def test_machine_summary_is_one_short_line():

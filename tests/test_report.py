@@ -15,7 +15,7 @@ import pytest
 from artifact import headline, kept, measured, paths, plan, planning, report
 from artifact.questions import QUESTIONS
 from artifact.verdicts.tests import Evidence
-from tests.conftest import eventually, one_line, running
+from tests.conftest import eventually, needs_chromium, one_line, running
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
 DRAWN = RECORDED[:1]        # by make figures
@@ -68,6 +68,42 @@ def test_report_begins_with_the_answer(drawn, name):
     order = [html.index(f"<h2>{card.asks}</h2>") for card in found]
     order += [html.index(place) for place in ('alt="How fast', 'href="#C1"', 'id="01-serial-copy"')]
     assert order == sorted(order) and len(found) == 3
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 768, 390])
+def test_report_can_be_read_by_everybody(drawn, browser, width, scheme):
+    """On a desk, a tablet and a phone; by a keyboard and a screen reader."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((drawn / "recorded" / DRAWN[0] / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert not [(each["id"], each["nodes"][0]["html"]) for each in found
+                if each["impact"] in ("serious", "critical")]
+    assert said == []
+    page.close()
+
+
+@needs_chromium
+def test_figures_open_large_and_commands_are_copied(drawn, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((drawn / "recorded" / DRAWN[0] / "report.html").as_uri())
+    page.locator("figure#serial-ladder .enlarge").click()
+    large = page.locator("dialog img")
+    assert large.bounding_box()["width"] > 900
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+    page.locator("[data-copies=command]").click()
+    assert page.locator("[data-copies=command]").inner_text() == "Copied"
+    page.close()
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""JupyterLab, driven as a person drives it, by a real browser."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+from artifact import execution, jupyter, paths, planning
+from artifact.questions import QUESTIONS
+from tests.conftest import needs_chromium, needs_two_cpus
+from tests.test_notebooks import QUICK
+
+PATIENCE = 600_000      # ms, on a machine as busy as it likes
+
+TINY = """run = "this-machine"
+base_page = "4K"
+huge_page = "64K"
+primitives = ["memcpy"]
+migrators = [1]
+processes = 2
+rounds = 3
+"""
+
+
+@pytest.fixture
+def address(results, monkeypatch):
+    """Of a JupyterLab, as it is said; with the token."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(results / "settings"))
+    monkeypatch.setenv("IPYTHONDIR", str(results / "ipython"))
+    lab = subprocess.Popen([sys.executable, "-m", "artifact", "lab"], cwd=results, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = re.match(r"(http://127\.0\.0\.1:(\d+)/lab)(\?token=\S+)   .*ssh -L \2:127",
+                     lab.stdout.readline())
+    yield found[1], found[3]
+    os.kill(lab.pid, signal.SIGINT)
+    lab.wait(timeout=60)
+
+
+def opened(browser, where):
+    """A page there, as soon as somebody answers."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    for _ in range(600):
+        try:
+            page.goto(where)
+            return page
+        except Exception:       # nobody listens there yet
+            page.wait_for_timeout(100)
+    raise AssertionError(f"nobody answers at {where}")
+
+
+def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypatch):
+    said = []
+    folder = jupyter.lay_out(said.append)
+    first, second = sorted(folder.glob("*.ipynb"))[:2]
+    assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) and not said
+    first.write_text(first.read_text().replace("rounds = 36", "rounds = 9"))
+    newer = results / "newer"
+    shutil.copytree(paths.NOTEBOOKS, newer)
+    for path in newer.iterdir():
+        path.write_text(path.read_text() + "\n")
+    monkeypatch.setattr(paths, "NOTEBOOKS", newer)
+    jupyter.lay_out(said.append)
+    assert "rounds = 9" in first.read_text() and second.read_text().endswith("\n\n")
+    assert len(said) == 1 and first.name in said[0] and "delete the copy" in said[0]
+
+
+@needs_chromium
+def test_without_the_token_nobody_gets_in(browser, address):
+    where, _ = address
+    page = opened(browser, where)
+    expect(page.locator("#password_input")).to_be_visible()
+    assert "/login" in page.url
+
+
+@needs_chromium
+@needs_two_cpus
+def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, address, results):
+    """What is edited, saved and run there leaves the default's notebook and figures."""
+    where, token = address
+    committed = execution.source(QUESTIONS[QUICK]).read_bytes()
+    defaults = planning.defaults(QUESTIONS[QUICK])
+    page = opened(browser, f"{where}/tree/{QUICK}.ipynb{token}")
+    cell = page.locator(".jp-Notebook .jp-CodeCell").first
+    type_into(page, cell, TINY)
+    run_all(page)
+    expect(page.locator(".jp-RenderedImage img").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("In total throughput").first).to_be_visible(timeout=PATIENCE)
+    assert not page.get_by_text("news").count()
+    page.keyboard.press("Control+s")
+    copy = results / "lab" / f"{QUICK}.ipynb"
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    assert "64K" in copy.read_text() and copy.read_bytes() != committed
+    assert execution.source(QUESTIONS[QUICK]).read_bytes() == committed
+    assert planning.defaults(QUESTIONS[QUICK]) == defaults
+    drawn = [path.name for path in (results / "this-machine" / "figures").iterdir()]
+    assert drawn and all("modified" in name for name in drawn)
+    type_into(page, cell, TINY.replace("rounds", "rouds"))
+    run_all(page)
+    expect(page.get_by_text("did you mean rounds?").first).to_be_visible(timeout=PATIENCE)
+
+
+def type_into(page, cell, text):
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+
+
+def run_all(page):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
