@@ -78,6 +78,9 @@ check: env			## kick the tyres: build, verify, catch planted faults, say what wi
 figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
 	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
+rendered: env			## notebooks/rendered, for a code host, from a recorded run (RUN=recorded/name)
+	@$(ARTIFACT) rendered $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
+
 test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
 	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests) $(WORKERS)
 
@@ -125,7 +128,7 @@ lint: env			## what a machine can check: names, imports, types, the format of th
 	@cd "$$ROOT" && "$$PY" -m ruff check -q artifact tests && "$$PY" -m mypy --no-error-summary && \
 	find ctools -name '*.[ch]' ! -name '*.mod.c' -exec "$$PY" -c "$(CLANG_FORMAT)" --dry-run -Werror {} +
 
-aa: env				## the same copy against itself, REPEATS times: does the interval cover 1?
+aa: env				## one copy routine against itself, REPEATS times: does the interval cover 1?
 	@$(ARTIFACT) aa --repeats "$(REPEATS)"
 
 ## clean
@@ -163,4 +166,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile lint test clean distclean env
+.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile lint test clean distclean env

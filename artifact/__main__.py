@@ -66,12 +66,19 @@ def figures(arguments) -> None:
     """Draw everything from a recorded run; nothing is measured."""
     from artifact import report as drawn
 
-    recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
-    if not recorded:
-        raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
-    run = paths.run(arguments.run or f"recorded/{recorded[0]}")
+    run = _recorded(arguments.run)
     drawn.draw(run, say)
     say(f"report: {paths.shown(run.report)}")
+
+
+def rendered(arguments) -> None:
+    """Make notebooks/rendered from a recorded run, which is drawn for it."""
+    from artifact import pages
+
+    figures(arguments)
+    run = _recorded(arguments.run)
+    pages.write(run)
+    say(f"pages: {paths.shown(pages.FOLDER)}")
 
 
 def report(arguments) -> None:
@@ -220,14 +227,14 @@ def lab(arguments) -> None:
 
 
 def check(arguments) -> None:
-    """Build, verify every kernel, catch the planted ones, name what is skipped."""
+    """Build, verify every copy routine, catch the planted faults, name what is skipped."""
     from artifact import check as checks
 
     checks.check(say)
 
 
 def aa(arguments) -> int:
-    """Measure the same kernel against itself, over and over: does the interval cover 1?"""
+    """Measure one copy routine against itself, over and over: does the interval cover 1?"""
     import numpy as np
 
     from artifact import ctools, estimate
@@ -264,9 +271,11 @@ def _aa_samples(run: paths.Run, cell):
 
 def agree(arguments) -> int:
     """Compare the headline ratios of two runs: inside each other's intervals?"""
-    from artifact import kept
+    from artifact import kept, plan
 
     one, other = (paths.run(name) for name in arguments.runs)
+    for run in (one, other):
+        plan.read(run)      # or says that there is none
     lines, all_agree = kept.agreement(one, other)
     say("\n".join(lines))
     say("the runs agree" if all_agree else "the runs do not agree")
@@ -313,6 +322,14 @@ def _own(name: str) -> paths.Run:
         raise Misuse(f"run {name}", "recorded data is never measured into",
                      "give RUN another name")
     return run
+
+
+def _recorded(name: str) -> paths.Run:
+    """A run by its name; without one the first that was recorded."""
+    recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+    if not recorded:
+        raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
+    return paths.run(name or f"recorded/{recorded[0]}")
 
 
 def _look(run: paths.Run) -> None:
@@ -380,7 +397,8 @@ def _parser() -> argparse.ArgumentParser:
         command = add(function)
         command.add_argument("--run", default=paths.DEFAULT_RUN)
         command.add_argument("--minutes", type=_minutes, default=MINUTES)
-    add(figures).add_argument("--run", default="")
+    for function in (figures, rendered):
+        add(function).add_argument("--run", default="")
     command.add_argument("notebook")
     command.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
     command = add(kernel_lab)

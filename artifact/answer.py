@@ -22,7 +22,7 @@ class Answer:
 def verb(ratio: Estimate) -> str:
     """What a ratio says of the thing that it is the ratio of."""
     if not ratio.differs_from_1:
-        return "cannot be told from"
+        return "is indistinguishable from"
     return "is faster than" if ratio.value > 1 else "is slower than"
 
 
@@ -43,12 +43,12 @@ def with_warnings(sentence: str, cells: Cells) -> str:
     unstable = [samples for samples in found if not estimate.is_stable(samples)]
     if failed := [f"{s.cell.experiment} {s.cell.label}" for s in unstable
                   if estimate.contradicts_itself(s)]:
-        sentence += (" Inconclusive where it rests on a cell in which the same routine twice "
-                     "differs: " + ", ".join(failed) + ".")
+        sentence += (" Inconclusive where it rests on cells that find a routine different from "
+                     "itself: " + ", ".join(failed) + ".")
     if blunt := len(unstable) - len(failed):
-        sentence += f" Less sharp than meant: {blunt} of {len(found)} cells."
+        sentence += f" Intervals are wider than planned in {blunt} of {len(found)} cells."
     if any(samples.huge_share < 1 for samples in found):
-        sentence += " No huge pages were behind some of these buffers: read it as of 4 KiB pages."
+        sentence += " Some buffers had no huge pages behind them: read this as 4 KiB pages."
     return sentence
 
 
@@ -61,5 +61,5 @@ def where(samples: KernelSamples) -> str:
 
 def not_time(cells: list[KernelSamples]) -> str:
     """What must stand behind numbers that were counted."""
-    return " Instructions are counted and say nothing about how fast bytes move." if any(
+    return " These are instruction counts; they say nothing about how fast bytes move." if any(
         samples.cell.counted for samples in cells) else ""

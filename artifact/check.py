@@ -68,16 +68,16 @@ def _catch_corruption(say) -> None:
             continue
         raise WrongCopy(f"the {planted} kernel was not caught", "verification is broken",
                         "do not trust any figure of this build")
-    say("caught: a planted kernel that drops the last word, and one that writes one too many")
+    say("caught: a planted copy routine that drops the last word, and one that writes one too many")
 
 
 def _catch_slowness(say) -> None:
     ratio = planted_slowdown(processes=16, rounds=96)
     if not ratio.high < 1:
-        raise Lacking(f"a kernel planted 3 % slower was measured as {ratio}",
+        raise Lacking(f"a routine planted 3 % slower was measured as {ratio}",
                       "this machine is too noisy just now to see 3 %",
                       "stop what else is running and try again")
-    say(f"caught: a kernel planted 3 % slower, measured as {ratio} times as fast")
+    say(f"caught: a routine planted 3 % slower, measured as {ratio} times as fast")
 
 
 def planted_slowdown(processes: int, rounds: int) -> estimate.Estimate:

@@ -13,6 +13,7 @@ from artifact import ctools, drawing, estimate, labels, published, teams
 from artifact.estimate import Estimate
 from artifact.experiments import concurrent, load, serial_ladder, victim
 from artifact.samples import Samples
+from artifact.verdicts import claims
 from artifact.verdicts.tests import Absent, Evidence
 
 if typing.TYPE_CHECKING:
@@ -187,11 +188,12 @@ def _who_pays(evidence: Evidence) -> str:
 
 
 def _card(asks: str, ratio: Estimate, sentence: str) -> Card:
+    word = "faster" if ratio.value > 1 else "slower"
     if not ratio.differs_from_1:
         return Card(asks, "no clear difference", ratio, sentence, "open")
-    faster = ratio.value > 1
-    return Card(asks, "faster" if faster else "slower", ratio, sentence,
-                "gain" if faster else "loss")
+    if abs(ratio.value - 1) < claims.MARGIN:
+        return Card(asks, f"hardly {word}", ratio, sentence, "open")
+    return Card(asks, word, ratio, sentence, "gain" if ratio.value > 1 else "loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,6 +216,12 @@ def quality(timed: list[Samples], ratios: list[Estimate]) -> Quality:
     return Quality(light, f"{busy:.0%} of {len(facts)} processes had a busy neighbour; the ratios "
                    + (f"below are good to {widest:.1%}" if math.isfinite(widest) else
                       "below have no interval yet"))
+
+
+def described(found: list[Row]) -> str:
+    """The picture in words, for who does not see it."""
+    return "How fast a huge page is copied, over the page-by-page loop of 2026: " + "; ".join(
+        f"{row.label} {_text(row.speed)}" for row in found)
 
 
 def figure(found: list[Row]) -> Figure:

@@ -18,9 +18,12 @@ def read(run: paths.Run, name: str) -> dict:
     path = run.notebooks / f"{name}.json"
     try:
         return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise Damaged(f"run {run.name}", f"notebook {name} was not drawn",
+                      "run 'make report' first") from error
     except (OSError, ValueError) as error:
         raise Damaged(f"cannot read {paths.shown(path)}", one_line(error),
-                      "run 'make reproduce' to its end") from error
+                      "draw it again: make report") from error
 
 
 def figures(run: paths.Run) -> set[str]:

@@ -15,7 +15,7 @@ from artifact.cells import Skipped
 from artifact.measured import Measured
 from artifact.measuring import passes
 from artifact.plan import Plan
-from artifact.problem import Misuse
+from artifact.problem import Misuse, one_line
 from artifact.questions import find
 from artifact.samples import KernelSamples, Samples
 
@@ -42,7 +42,8 @@ class Notebook:
             print(f"mixed run: {line}")
 
     def figure(self, name: str, draw: Callable, caption: str, **options: typing.Any) -> None:
-        """Draws an experiment's figure, shows it and keeps it as PNG and SVG.
+        """Draws an experiment's figure, shows it and keeps it as PNG and SVG. Who cannot
+        see it is told what ``draw`` says of itself.
 
         name: EXPERIMENT, or EXPERIMENT:NAME where it has several figures;
         options go to ``draw`` behind the samples.
@@ -64,11 +65,11 @@ class Notebook:
                 path.unlink(missing_ok=True)
         # What was saved, not drawn a third time; at the size of the screen.
         display(Image(filename=str(self.run.figures / f"{file}.png"), embed=True,
-                      width=int(box.width * fig.dpi)))
+                      width=int(box.width * fig.dpi), alt=_shows(draw)))
         drawing.pyplot().close(fig)
         display(Markdown(f"*{caption}*"))
         self.drawn.append({"file": file, "caption": caption,
-                           "function": f"{draw.__module__}.{draw.__name__}",
+                           "shows": _shows(draw), "function": f"{draw.__module__}.{draw.__name__}",
                            "cells": [samples.cell.id for samples in self.samples[experiment]]})
 
     def frame(self, experiment: str, channel: str = "") -> pd.DataFrame:
@@ -157,7 +158,7 @@ class Notebook:
         if isinstance(found[0], KernelSamples):
             return f"run {self.run.name}: " + "\n".join(map(_origin, found)) + changed
         ratios = [estimate.same_kernel_ratio(s) for s in found]
-        same = (f"the same kernel twice differs by at most "
+        same = (f"the same routine twice differs by at most "
                 f"{max(max(abs(r.high - 1), abs(1 - r.low)) for r in ratios):.1%}")
         huge = min(s.huge_share for s in found)
         backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
@@ -213,6 +214,11 @@ def _names_set(text: str) -> list[str]:
     targets = [target for node in body if isinstance(node, (ast.Assign, ast.AnnAssign))
                for target in (node.targets if isinstance(node, ast.Assign) else [node.target])]
     return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _shows(draw: Callable) -> str:
+    """The first paragraph of its docstring, on one line."""
+    return one_line((draw.__doc__ or draw.__name__).partition("\n\n")[0])
 
 
 def _told(skipped: Skipped) -> str:

@@ -113,12 +113,12 @@ def _first_screen(run: paths.Run, everything: Measured) -> dict:
         evidence = Evidence(everything)
         rows, cards = headline.rows(evidence), headline.cards(evidence)
     except Absent:
-        return {"headline": "", "headline_rows": [], "cards": [], "command": "",
+        return {"headline": "", "headline_alt": "", "cards": [], "command": "",
                 "quality": headline.quality(everything.timed, [])}
     file = run.figures / "headline.png"
     drawing.save(headline.figure(rows), file)
-    return {"headline": rendering.embedded(file), "headline_rows": rows, "cards": cards,
-            "command": changelog.command(evidence),
+    return {"headline": rendering.embedded(file), "headline_alt": headline.described(rows),
+            "cards": cards, "command": changelog.command(evidence),
             "quality": headline.quality(everything.timed, [card.ratio for card in cards])}
 
 

@@ -12,7 +12,7 @@ import sys
 import nbformat
 import pytest
 
-from artifact import headline, kept, measured, paths, plan, planning, report
+from artifact import headline, kept, measured, pages, paths, plan, planning, report
 from artifact.questions import QUESTIONS
 from artifact.verdicts.tests import Evidence
 from tests.conftest import eventually, needs_chromium, one_line, running
@@ -104,6 +104,25 @@ def test_figures_open_large_and_commands_are_copied(drawn, browser):
     page.locator("[data-copies=command]").click()
     assert page.locator("[data-copies=command]").inner_text() == "Copied"
     page.close()
+
+
+def test_the_rendered_notebooks_are_those_of_the_recorded_run(drawn, results):
+    """Else: make rendered."""
+    shutil.copytree(drawn, results, dirs_exist_ok=True)
+    run = paths.run(f"recorded/{DRAWN[0]}")
+    for name, text in pages.pages(run).items():
+        assert (pages.FOLDER / name).read_text() == text, f"{name} is stale: make rendered"
+    there = {path.stem for path in (pages.FOLDER / pages.PICTURES).iterdir()}
+    assert there == {pages.HEADLINE, *kept.figures(run)}
+    assert sum(path.stat().st_size for path in pages.FOLDER.rglob("*") if path.is_file()) < 4e6
+
+
+@pytest.mark.parametrize("page", sorted(pages.FOLDER.glob("*.md")))
+def test_links_of_rendered_notebooks_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    assert targets
+    for target in targets:
+        assert target.startswith("http") or (pages.FOLDER / target).exists(), target
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -58,7 +58,7 @@ PHASES = {"allocated": "work items allocated", "queued": "all queued",
 
 
 def empty_job_figure(cells: list[Samples]) -> Figure:
-    """When what happens in a job of nothing, by how long everybody slept."""
+    """When what happens in an empty job, by how long everybody slept."""
     return phases_figure(cells, "Where the time of an empty job goes")
 
 

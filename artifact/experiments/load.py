@@ -73,7 +73,7 @@ def stale_share(samples: Samples, arm: str) -> Estimate | None:
 
 
 def copy_phases_figure(cells: list[Samples]) -> Figure:
-    """The same of a copy, at the lowest load."""
+    """When what happens in a parallel copy, at the lowest load."""
     return dispatch.phases_figure([min(cells, key=teams.load_percent)],
                                   "Where the time of a parallel copy goes")
 
@@ -110,7 +110,7 @@ def _lateness(samples: Samples, arm: str) -> str:
 
 
 def idle_pick_figure(cells: list[Samples]) -> Figure:
-    """Is it worth it? With and without looking, by load."""
+    """Time and worth of copying only with CPUs that look idle, by load."""
     cells = sorted(cells, key=teams.load_percent)
     fig, (times, stale) = drawing.subplots(1, 2, figsize=(13, 4.8))
     loads = range(len(cells))

@@ -101,7 +101,7 @@ def _rung_arm(samples: Samples, rung: str) -> str:
 
 
 def user_rungs_figure(cells: list[Samples]) -> Figure:
-    """The same rungs in user space, where they are timed."""
+    """Each rung of the ladder in user space, where it is timed."""
     samples, = cells
     own = samples.cell.own
     rungs = {f"serial:page:{own}:map=2017": "loop of 2017",

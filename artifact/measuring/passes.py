@@ -232,7 +232,7 @@ class _Measuring:
             if found.processes < self.decisions.goals[cell.id]:
                 continue        # the time is up
             if self._is_to_be_rejected(cell, found):
-                self.say(f"{cell.experiment} {cell.label}: the same kernel twice differs, "
+                self.say(f"{cell.experiment} {cell.label}: the same routine twice differs, "
                          f"{estimate.same_kernel_ratio(found)}; measuring it again")
                 _join(self.run, cell, self.run.rejected_file(cell.id))
                 again[cell.id] = found.processes

@@ -57,13 +57,13 @@ def answer(measured: Measured, p: Parameters) -> Answer:
                              sweep.cell.pages)
     needed = (gain - 1) * map_cost.ns_per_page(sweep, sweep.cell.baseline)
     return Answer(with_warnings(
-        f"With {labels.cache_label(cold)}, one bulk copy of a {cold.cell.option('huge')} huge page "
-        f"with {own} {verb(over_2026)} today's per-page loop ({times(over_2026)}) and "
-        f"{verb(over_2017)} the loop of 2017 ({times(over_2017)}); the best serial copy found, "
-        f"{best.primitive} in one call, {verb(best_over_2026)} today's loop "
-        f"({times(best_over_2026)}). The 2017 bookkeeping costs {nanoseconds(cost)} a page here; "
-        f"to explain the published gain of {gain:.2f}x it would have to cost "
-        f"{needed:.0f} ns.", cells), speedups)
+        f"One bulk copy of a {cold.cell.option('huge')} page with {own} ({labels.cache_label(cold)}) "
+        f"{verb(over_2026)} the page-by-page loop of 2026, {times(over_2026)}, and "
+        f"{verb(over_2017)} the loop of 2017, {times(over_2017)}. The fastest serial copy is one "
+        f"call of {best.primitive}: it {verb(best_over_2026)} the 2026 loop, "
+        f"{times(best_over_2026)}. The 2017 bookkeeping costs {nanoseconds(cost)} a page here; it "
+        f"would have to cost {needed:.0f} ns to explain the published gain of {gain:.2f}x.", cells),
+        speedups)
 
 
 QUESTION = Question("01-serial-copy", Parameters, plan, answer,

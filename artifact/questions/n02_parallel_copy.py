@@ -69,11 +69,11 @@ def answer(measured: Measured, p: Parameters) -> Answer:
             headlines[f"best {label} team over the best serial copy, "
                       f"{copied.folios} huge page(s) per call"] = ratio
             team = samples.cell.of(arm)
-            found.append(f"{team.threads} threads with {team.primitive}, {label}, {verb(ratio)} it "
-                         f"({times(ratio)}) at {estimate.cpu_ratio(samples, arm, best).value:.2f} "
-                         "times the CPU time")
-        phrases.append(f"For {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
-                       f"the best serial copy is {copied.primitive} in one call: "
+            found.append(f"copying with {team.threads} {label} threads ({team.primitive}) "
+                         f"{verb(ratio)} it, {times(ratio)}, and uses "
+                         f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time")
+        phrases.append(f"With {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
+                       f"the best serial copy is one call of {copied.primitive}; "
                        + ("; ".join(found) or "no team of two or more was asked for") + ".")
     sentence = " ".join([*phrases, _share(measured.cells["factorial"][0])])
     return Answer(with_warnings(sentence, measured.cells), headlines)
@@ -83,10 +83,10 @@ def _share(samples: Samples) -> str:
     own = samples.cell.own
     found = factorial.share_of_batching(samples, own, "spin")
     if found is None:
-        return (f"Even spinning threads gain nothing clear over the serial 2017 loop with {own}, "
-                "so there is no gain of which batching could have a share.")
-    return (f"Of what spinning threads gain over the serial 2017 loop with {own}, batching alone "
-            f"gives {found.value:.0%} [{found.low:.0%}, {found.high:.0%}].")
+        return (f"Even spinning threads show no clear gain over the serial 2017 loop with {own}, "
+                "so there is nothing for batching to have a share of.")
+    return (f"Batching alone accounts for {found.value:.0%} [{found.low:.0%}, {found.high:.0%}] of "
+            f"what spinning threads gain over the serial 2017 loop with {own}.")
 
 
 QUESTION = Question("02-parallel-copy", Parameters, plan, answer,

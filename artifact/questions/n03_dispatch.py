@@ -60,11 +60,12 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     page_us = 1e6 * float(np.median(sizes.seconds[break_even.smallest(sizes, posted.id)]))
     low, high = break_even.published_page_us()
     return Answer(with_warnings(
-        f"From call to return a job of nothing takes {empty}{_checks(by_pause[0], woken)}. A team of "
-        f"woken workers and a working caller pays from {_size_range(break_even.pays_from(curve))} on. "
-        f"With the policy \"{posted.label}\" the last worker had not begun when a serial copy would "
-        f"have been done in {', '.join(late)}; a base page costs {page_us:.1f} us so, against the "
-        f"{low:.1f} to {high:.1f} us published in 2016.", measured.cells), {
+        f"An empty job takes {empty} from call to return{_checks(by_pause[0], woken)}. Woken workers "
+        f"beside a working caller pay off from {_size_range(break_even.pays_from(curve))}. Under the "
+        f"policy \"{posted.label}\" the last worker had not started by the time a serial copy would "
+        f"have finished in this share of the copies: {', '.join(late)}. A base page costs "
+        f"{page_us:.1f} us that way; {low:.1f} to {high:.1f} us were published in 2016.",
+        measured.cells), {
         f"woken team over the best serial copy of {format_size(size)}": curve[size]
         for size in curve if size >= sizes.cell.folio})
 
@@ -75,7 +76,7 @@ def _checks(samples: Samples, policy: Policy) -> str:
     if dispatch.pause_us(samples) or not found:
         return ""
     empty = dispatch.empty_job_seconds(samples, policy.id)
-    return " (the former is checked by others: " + "; ".join(
+    return " (by other instruments the former is: " + "; ".join(
         f"{label}, {1e6 * seconds:.0f} us, a factor of {empty / seconds:.2f}"
         for label, seconds in found.items()) + ")"
 

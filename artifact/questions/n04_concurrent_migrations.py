@@ -53,11 +53,12 @@ def answer(measured: Measured, p: Parameters) -> Answer:
             headlines[f"{count} migrators, {policy.label}, over serial copies"] = ratio
             each.append(f"{times(ratio)} with {count}")
         loses = [str(count) for count in concurrent.losing_crowds(found, policy.id)]
-        phrases.append(f"\"{policy.label}\" moves {', '.join(each)}: it clearly loses "
-                       + (f"with {', '.join(loses)}" if loses else "with none"))
+        phrases.append(f"\"{policy.label}\" reaches {', '.join(each)} "
+                       + (f"(clearly slower with {', '.join(loses)})" if loses else
+                          "(never clearly slower)"))
     return Answer(with_warnings(
-        "In total throughput over as many best serial copies at once, " + "; ".join(phrases) + ".",
-        measured.cells), headlines)
+        "Total throughput of several migrators, over the best serial copy by as many at once: "
+        + "; ".join(phrases) + ".", measured.cells), headlines)
 
 
 QUESTION = Question("04-concurrent-migrations", Parameters, plan, answer, ("concurrent",))

@@ -64,17 +64,17 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         name = labels.victim_label(samples)
         headlines[f"{name} beside serial copies over alone"] = serial
         headlines[f"{name} beside {policy.label} over alone"] = rate
-        left.append(f"{name}: {rate.value:.3f} against {serial.value:.3f}")
+        left.append(f"{name}: {rate.value:.3f} and {serial.value:.3f}")
     tests = [_test(samples, p.margin_percent) for samples in cells["load"]]
     # An older run may have none as posted.
     as_posted = [_test(samples, p.margin_percent) for samples in cells.get("posted", [])]
-    sentence = (f"Of its speed alone a victim on the worker's CPU keeps, beside \"{policy.label}\" "
-                f"against beside the best serial copy, {'; '.join(left)}. " if left else "")
-    sentence += (f"No slower than the best serial copy, by at most {p.margin_percent} % and as a "
+    sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\", "
+                f"and beside the best serial copy: {'; '.join(left)}. " if left else "")
+    sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy, by a "
                  f"one-sided test: {'; '.join(tests)}.")
     if as_posted:
-        sentence += (" As the series were posted, with the kernel's own primitive against one serial "
-                     f"call of it: {'; '.join(as_posted)}.")
+        sentence += (" The series as posted, with the kernel's own routine over one serial call of "
+                     f"it: {'; '.join(as_posted)}.")
     return Answer(with_warnings(sentence, cells), headlines)
 
 
@@ -84,7 +84,7 @@ def _test(samples: Samples, margin: int) -> str:
         verdicts[teams.no_worse(samples, arm, margin)[1]].append(
             f"\"{samples.cell.policy(arm).label}\"")
     return (f"at {teams.load_percent(samples)} % load "
-            f"{', '.join(verdicts['no worse']) or 'no policy'} "
+            f"{', '.join(verdicts['no worse']) or 'none'} "
             f"({len(verdicts['worse'])} are slower, {len(verdicts['open'])} open)")
 
 

@@ -56,15 +56,15 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         ratio = estimate.speedup(samples, arm, best)
         percent, stale = teams.load_percent(samples), load.stale_share(samples, arm)
         headlines[f"workers on idle CPUs over the best serial copy, {percent} % load"] = ratio
-        phrases.append(f"at {percent} % load it is {times(ratio)} as fast as the best serial copy "
-                       f"({times(estimate.speedup(samples, any_cpu, best))} without looking), "
-                       + (f"and {stale.value:.0%} of the CPUs found idle were busy when the work "
-                          "began" if stale else "and no CPU was ever found idle"))
+        phrases.append(f"at {percent} % load {times(ratio)} "
+                       f"({times(estimate.speedup(samples, any_cpu, best))} without checking), "
+                       + (f"where {stale.value:.0%} of the CPUs found idle were busy by the time the "
+                          "work started" if stale else "where no CPU was ever idle"))
     lowest = min(measured.cells["load"], key=teams.load_percent)
     return Answer(with_warnings(
-        f"One more CPU to look at costs {nanoseconds(hot)} while nobody writes and "
-        f"{nanoseconds(written)} after another CPU has written its state. "
-        f"{_cpus_paid_for(lowest, written)} With that look, {'; '.join(phrases)}.",
+        f"Checking one more CPU costs {nanoseconds(hot)} while nobody writes its state and "
+        f"{nanoseconds(written)} after another CPU wrote it. {_cpus_paid_for(lowest, written)} Speed "
+        f"over the best serial copy when only idle CPUs help: {'; '.join(phrases)}.",
         measured.cells), headlines)
 
 
@@ -74,9 +74,9 @@ def _cpus_paid_for(samples: Samples, per_cpu: Estimate) -> str:
     best = estimate.best_serial(samples, arm)
     gain = 1e9 * float(np.median(samples.seconds[best]) - np.median(samples.seconds[arm]))
     if gain <= 0 or not estimate.speedup(samples, arm, best).differs_from_1:
-        return (f"At {percent} % load woken workers gain nothing clear over the best "
-                "serial copy of one huge page here, so no look at all is paid for.")
-    return (f"At {percent} % load the gain of woken workers pays for looking at "
+        return (f"At {percent} % load woken workers show no clear gain over the best serial copy of "
+                "one huge page here, so no check pays off.")
+    return (f"At {percent} % load the gain of woken workers pays for checking "
             f"{gain / max(per_cpu.value, 1e-3):.0f} CPUs.")
 
 

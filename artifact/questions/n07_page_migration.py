@@ -50,9 +50,9 @@ def answer(measured: Measured, p: Parameters) -> Answer:
             continue
         of_kernel = next(s for s in cells["ladder"] if s.cell.kernel == samples.cell.kernel)
         costs = {row: moves.bookkeeping(samples, of_kernel, f"{row}:there") for row in rows}
-        each = [f"{cost:,.0f} of {moves.row_label(row)}" for row, cost in costs.items()]
-        phrases.append(f"In {where(samples)} the bookkeeping of move_pages(2) takes, in instructions "
-                       f"for each 4 KiB, {', '.join(each)}")
+        each = [f"{cost:,.0f} for {moves.row_label(row)}" for row, cost in costs.items()]
+        phrases.append(f"In {where(samples)} the bookkeeping of move_pages(2) takes so many "
+                       f"instructions for each 4 KiB: {', '.join(each)}")
         if {"base:512", "huge:1"} <= set(rows):
             ratio = costs["base:512"] / costs["huge:1"]
             headlines["bookkeeping of 512 base pages over a huge page's, "
@@ -64,10 +64,13 @@ def answer(measured: Measured, p: Parameters) -> Answer:
 def _live(samples) -> str:
     bulk, team = (live.step_cost(samples, row, step) for row, step in
                   (("huge:1", "bulk"), ("base:512", "highpri:2")))
-    return (f"with one bulk copy in place of its own loop that kernel moves a huge page in "
-            f"{abs(bulk):,.0f} {samples.cell.unit} {'less' if bulk < 0 else 'more'}, and with two "
-            f"workers of system_highpri_wq each base page in {abs(team):,.0f} "
-            f"{'less' if team < 0 else 'more'}")
+    return (f"with one bulk copy instead of its own loop that kernel moves a huge page in "
+            f"{abs(bulk):,.0f} {_fewer(bulk)} {samples.cell.unit}, and with two workers of "
+            f"system_highpri_wq each base page in {abs(team):,.0f} {_fewer(team)}")
+
+
+def _fewer(cost: float) -> str:
+    return "fewer" if cost < 0 else "more"
 
 
 QUESTION = Question("07-page-migration", Parameters, plan, answer,

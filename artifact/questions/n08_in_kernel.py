@@ -47,8 +47,9 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         if samples.cell.counted:
             headlines[f"mapping both pages as in 2017, {samples.cell.kernel}, instructions"] = \
                 Estimate(atomic, atomic, atomic)
-    return Answer("To map both pages of a copy, as in 2017 and as in 2026, costs "
-                  + "; ".join(phrases) + "." + not_time(measured.cells["ladder"]), headlines)
+    return Answer("Mapping both pages of a copy, with kmap_atomic as in 2017 and with kmap_local as "
+                  "in 2026, costs " + "; ".join(phrases) + "."
+                  + not_time(measured.cells["ladder"]), headlines)
 
 
 QUESTION = Question("08-in-kernel", Parameters, plan, answer, ("ladder", "map-cost"))

@@ -40,13 +40,11 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     """How many of the published claims hold in this run."""
     found = claims.verdicts(measured)
     ids = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
-    said = {"holds": "hold", "does not hold": "do not hold", "inconclusive": "are inconclusive",
-            "not applicable": "are not applicable here", "cited only": "are cited only"}
-    phrases = [f"{len(ids[word])} {said[word]}"
+    phrases = [f"{len(ids[word])} {claims.PLURALS[word]}"
                + (f" ({', '.join(ids[word])})" if word in claims.JUDGED else "")
                for word in claims.WORDS if ids[word]]
-    return Answer(f"Of {len(found)} published claims, by intervals that allow for their number, "
-                  f"{', '.join(phrases)}.", {})
+    return Answer(f"Of {len(found)} published claims, {', '.join(phrases)}. The intervals allow for "
+                  "the number of claims.", {})
 
 
 QUESTION = Question("09-changelog", Parameters, plan, answer, (), own_cells=False)

@@ -108,7 +108,7 @@ def _command(samples: Samples, arms: list[str]) -> str:
 
 def _said(ratio: Estimate, what: str, over: str) -> str:
     if not ratio.differs_from_1:
-        return f"{what} cannot be told from {over}: {_ratio(ratio)}"
+        return f"{what} is indistinguishable from {over}: {_ratio(ratio)}"
     return f"{what} is {'faster' if ratio.value > 1 else 'slower'} than {over}: {_ratio(ratio)}"
 
 

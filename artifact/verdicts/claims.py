@@ -25,6 +25,8 @@ from artifact.verdicts.tests import TESTS, Absent, Evidence
 FILE = paths.PUBLISHED / "claims.toml"
 JUDGED = ("holds", "does not hold", "inconclusive")
 WORDS = (*JUDGED, "not applicable", "cited only")
+PLURALS = dict(zip(WORDS, ("hold", "do not hold", "are inconclusive", "cannot be tested here",
+                           "are only cited")))
 # Beside a claim's id, where there is no room for the word.
 SIGNS = dict(zip(WORDS, ("\N{CHECK MARK}", "\N{MULTIPLICATION X}", "?", "n/a", "cited")))
 
@@ -122,7 +124,8 @@ def table(found: list[Verdict]) -> list[str]:
 def tally(found: list[Verdict]) -> str:
     """How many there are of each word."""
     words = [verdict.word for verdict in found]
-    return ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)
+    return f"Of {len(found)} claims, " + ", ".join(
+        f"{words.count(word)} {PLURALS[word]}" for word in WORDS if word in words)
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
