@@ -80,6 +80,19 @@ def ratio_dots(ax: Axes, labels: list[str], ratios: dict, samples: Samples) -> N
          colour=COLOURS[0], label=None, stable=estimate.is_stable(samples))
 
 
+def dot_within(ax: Axes, limits: tuple[float, float], ratio: estimate.Estimate, y: float,
+               colour: str, marker: str, stable: bool) -> None:
+    """One estimate with its interval in a row; an arrow at the edge for one beyond it."""
+    shown = min(max(ratio.value, limits[0]), limits[1])
+    if shown != ratio.value:
+        ax.plot(shown, y, ">" if shown == limits[1] else "<", color=colour, markersize=4,
+                clip_on=False)
+        return
+    rows = as_rows([ratio])
+    dots(ax, rows["speedup"], [y], rows, horizontal=True, colour=colour, label=None,
+         stable=stable, marker=marker)
+
+
 def as_rows(ratios: typing.Iterable[estimate.Estimate]) -> pd.DataFrame:
     """Ratios as the columns that dots() draws."""
     return pd.DataFrame([{"speedup": ratio.value, "low": ratio.low, "high": ratio.high}
@@ -97,6 +110,13 @@ def show_all_dots(ax: Axes, values, axis: str) -> None:
     top = max(1.15 * max(values), getattr(ax, f"shown_{axis}", 1.25))
     setattr(ax, f"shown_{axis}", top)
     getattr(ax, f"set_{axis}lim")(0, top)
+
+
+def show_around_1(ax: Axes, values: typing.Iterable[float]) -> None:
+    """Makes the y axis as high as the values and 1 are apart, whatever their bars do."""
+    values = [0.95, 1.05, *values]
+    room = 0.1 * (max(values) - min(values))
+    ax.set_ylim(min(values) - room, max(values) + room)
 
 
 def legend_below(fig: Figure, ax: Axes, columns: int = 4) -> None:
@@ -239,4 +259,4 @@ def _save_png(fig: Figure, content: io.BytesIO, box: Bbox | str) -> None:
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png", dpi=150, bbox_inches=box, pil_kwargs={"compress_level": 1})
     Image.open(drawn).convert("RGB").quantize(
-        256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(content, "PNG")
+        256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(content, "PNG")

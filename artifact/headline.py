@@ -247,7 +247,7 @@ def figure(found: list[Row]) -> Figure:
 
 
 def _colour(speed: Estimate) -> str:
-    if not speed.differs_from_1:
+    if not speed.differs_from_1 or abs(speed.value - 1) < claims.MARGIN:
         return "0.35"
     return drawing.COLOURS[2] if speed.value > 1 else drawing.COLOURS[3]
 

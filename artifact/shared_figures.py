@@ -15,38 +15,46 @@ if typing.TYPE_CHECKING:
 VERDICTS = {"no worse": drawing.COLOURS[2], "open": "0.45", "worse": drawing.COLOURS[3]}
 
 
+SIGNS = {"no worse": "\N{CHECK MARK}", "open": "?", "worse": "\N{MULTIPLICATION X}"}
+STRIP = 0.8, 1.3        # of time ratios, in which a margin of some percent can be seen
+
+
 def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
-    """The one-sided test: is a policy ever slower than the best serial copy?"""
+    """Time of each policy over the best serial copy's, by load, with the verdict of a
+    one-sided test; beside it the same around the margin."""
     cells = sorted(cells, key=teams.load_percent)
     names = labels.labels_of(cells)
-    fig, panels = drawing.rows_of_panels(len(cells), names, width=4.6, sharex=True)
-    shown: list[float] = []
-    for ax, samples in zip(panels, cells):
-        texts = {}
+    fig, (grid, strip) = drawing.subplots(
+        1, 2, figsize=(7 + 1.7 * len(cells), 1.9 + 0.36 * len(names)), sharey=True,
+        width_ratios=[1.7 * len(cells), 4])
+    for x, samples in enumerate(cells):
         for arm in teams.teams(samples):
             y = names.index(samples.cell.policy(arm).label)
             ratio, verdict = teams.no_worse(samples, arm, margin_percent)
-            rows = drawing.as_rows([ratio])
-            drawing.dots(ax, rows["speedup"], [y], rows, horizontal=True, label=None,
-                         colour=VERDICTS[verdict], stable=estimate.is_stable(samples))
-            shown.append(teams.tail_ratio(samples, arm))
-            ax.plot(shown[-1], y, "x", color=VERDICTS[verdict], markersize=5)
-            texts[samples.cell.policy(arm).label] = verdict
-        drawing.at_one(ax)
-        drawing.line(ax, 1 + margin_percent / 100, "--",
-                     f"margin fixed beforehand: {margin_percent} %")
-        ax.set_title(labels.load_label(samples))
-        shown += [teams.time_ratio(samples, arm).value for arm in teams.teams(samples)]
-        ax.set_xlim(min(0.5, 0.8 * min(shown)), 3 * max(shown))
-        serial = len(samples.cell.where(strategy="serial"))
-        drawing.log_axis(ax, "x", f"time over the {'best ' if serial > 1 else ''}serial copy's")
-        drawing.right_texts(ax, names, texts)
+            colour = VERDICTS[verdict]
+            grid.barh(y, 1, left=x - 0.5, height=0.94, color=colour, alpha=0.22)
+            grid.annotate(f"{SIGNS[verdict]} " + "{} [{}, {}]".format(*(
+                f"{value:.2f}" if value < 10 else f"{value:.3g}"
+                for value in (ratio.value, ratio.low, ratio.high))), (x, y), ha="center",
+                va="center", fontsize="small")
+            drawing.dot_within(strip, STRIP, ratio, y + 0.16 * (x - (len(cells) - 1) / 2), colour,
+                               drawing.MARKERS[x % 7], estimate.is_stable(samples))
+        strip.plot([], [], drawing.MARKERS[x % 7], color="0.3", label=labels.load_label(samples))
+    drawing.label_rows(grid, names)
+    grid.set_xticks(range(len(cells)), [f"{teams.load_percent(samples)} %" for samples in cells])
+    grid.set_xlabel("background load of each CPU")
+    grid.set_xlim(-0.5, len(cells) - 0.5)
+    grid.grid(False)
+    drawing.at_one(strip)
+    drawing.line(strip, 1 + margin_percent / 100, "--", f"margin, fixed beforehand: {margin_percent} %")
+    strip.set_xlim(*STRIP)
+    strip.set_xlabel("the same, around the margin")
     for verdict, colour in VERDICTS.items():
-        panels[0].plot([], [], "o", color=colour, label=f"median of a round: {verdict}")
-    panels[0].plot([], [], "x", color="0.3", label="p95 over p95, not judged")
-    drawing.legend_below(fig, panels[0], columns=3)
+        strip.plot([], [], "o", color=colour, label=f"{SIGNS[verdict]} {verdict}")
+    drawing.legend_below(fig, strip)
     copied_with = cells[0].cell.of(teams.teams(cells[0])[0]).primitive
-    fig.suptitle(f"At worst no slower than serial? Teams copy with {copied_with}. One-sided, 95 %")
+    best = "best " if len(cells[0].cell.where(strategy="serial")) > 1 else ""
+    fig.suptitle(f"Time over the {best}serial copy's; teams copy with {copied_with}")
     return fig
 
 

@@ -23,3 +23,11 @@ def format_size(size: int) -> str:
         if size % FACTORS[suffix] == 0:
             return f"{size // FACTORS[suffix]}{suffix}"
     return str(size)
+
+
+def spoken(size: float) -> str:
+    """As figures and sentences have it, with the unit written out: 2 MiB, 1.5 MiB, 768 B."""
+    for suffix in reversed(FACTORS):
+        if size >= FACTORS[suffix]:
+            return f"{size / FACTORS[suffix]:.3g} {suffix}iB"
+    return f"{size:.3g} B"

@@ -14,7 +14,7 @@ from artifact.estimate import Estimate
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, powers, that_fit
 from artifact.samples import Samples
-from artifact.sizes import format_size
+from artifact.sizes import format_size, spoken
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,29 +85,26 @@ def published_page_us() -> tuple[float, float]:
 
 
 def sizes_figure(cells: list[Samples]) -> Figure:
-    """Speed-up by size, and what 4 KiB pages cost when teams copy them."""
+    """From which size on each policy beats the best serial copy, and what a base page
+    costs when teams copy it."""
     samples, = cells
-    fig, (ax, pages) = drawing.subplots(1, 2, figsize=(14, 6), width_ratios=[3, 2])
     curves = {policy.label: by_size(samples, policy.id) for policy in teams.policies(cells)}
-    for i, (label, curve) in enumerate(curves.items()):
-        rows = drawing.as_rows(curve.values())
-        ax.plot(list(curve), rows["speedup"], color=drawing.COLOURS[i], linewidth=1)
-        drawing.dots(ax, list(curve), rows["speedup"], rows, horizontal=False,
-                     colour=drawing.COLOURS[i], stable=estimate.is_stable(samples),
-                     label=f"{label}: {_sizes(pays_from(curve))}")
-    sizes = list(curve)
-    drawing.at_one(ax, "y")
-    drawing.sizes_axis(ax, sizes, [format_size(size) for size in sizes], rotation=45)
-    ax.set_yscale("log", base=2)
-    lowest = min(ratio.value for curve in curves.values() for ratio in curve.values())
-    ax.set_ylim(bottom=lowest / 1.5)
-    drawing.numbers(ax.yaxis, "{:.3g}")
-    ax.set_xlabel("bytes per copy")
-    ax.set_ylabel("speed-up over the best serial copy of that size")
-    ax.set_title("from where on does a team pay? (break-even, with interval, in the legend)")
+    fig, (ax, pages) = drawing.subplots(1, 2, figsize=(14, 2.2 + 0.42 * len(curves)))
+    sizes = list(next(iter(curves.values())))
+    edges = sizes[0] / 2, sizes[-1] * 2
+    for y, curve in enumerate(curves.values()):
+        value, low, high = (min(max(size, edges[0]), edges[1]) for size in pays_from(curve))
+        ax.plot([low, high], [y, y], color=drawing.COLOURS[0], linewidth=2)
+        ax.plot(value, y, "o" if edges[0] < value < edges[1] else
+                "<" if value == edges[0] else ">", color=drawing.COLOURS[0], clip_on=False,
+                markerfacecolor=drawing.COLOURS[0] if estimate.is_stable(samples) else "white")
+    drawing.label_rows(ax, list(curves))
+    drawing.right_texts(ax, list(curves), {
+        label: _sizes(pays_from(curve)) for label, curve in curves.items()}, size="small")
+    drawing.sizes_axis(ax, sizes, list(map(spoken, sizes)), rotation=45)
+    ax.set_xlim(*edges)
+    ax.set_xlabel("bytes per copy from which the team is faster")
     _base_pages(pages, samples)
-    drawing.legend_below(fig, ax, columns=2)
-    fig.suptitle("How much must be copied before a team pays")
     return fig
 
 
@@ -120,16 +117,15 @@ def _base_pages(ax: Axes, samples: Samples) -> None:
         times.append(float(np.median(samples.seconds[arm])))
     ax.barh(range(len(labels)), [1e6 * t for t in times], color="0.75")
     for y, seconds in enumerate(times):
-        ax.annotate(f" {1e6 * seconds:.2g} us", (1e6 * seconds, y), va="center", fontsize="small")
+        ax.annotate(f" {1e6 * seconds:.3g} us", (1e6 * seconds, y), va="center", fontsize="small")
     low, high = published_page_us()
     ax.axvspan(low, high, color="0.45", alpha=0.5,
                label=f"published for threads, 2016: {low:.1f} to {high:.1f} us")
     ax.set_yticks(range(len(labels)), labels, fontsize="small")
     ax.invert_yaxis()
-    drawing.log_axis(ax, "x", f"us for one page of {format_size(base)}")
+    drawing.log_axis(ax, "x", f"us for one page of {spoken(base)}")
     ax.set_xlim(right=6 * max(1e6 * max(times), high))
     ax.legend(loc="lower right", fontsize="small")
-    ax.set_title("base pages under a multi-threaded copy")
 
 
 def _of_size(samples: Samples, size: int) -> list[str]:
@@ -147,4 +143,4 @@ def _size(size: float) -> str:
         return "always"
     if math.isinf(size):
         return "never"
-    return f"{size / 2**20:.1f}M" if size >= 2**20 else f"{size / 1024:.0f}K"
+    return spoken(size)

@@ -6,19 +6,21 @@ from __future__ import annotations
 import typing
 
 import numpy as np
-import pandas as pd
 
-from artifact import drawing, estimate, published
+from artifact import drawing, estimate
 from artifact.cells import Cell
 from artifact.experiments.serial_ladder import published_bulk_pairs
 from artifact.host import Host
 from artifact.ingredients import Sizes, Skipped, powers
 from artifact.samples import Samples
-from artifact.sizes import format_size, parse_size
+from artifact.sizes import format_size, parse_size, spoken
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+PUBLISHED_EXTENT = 2 << 20      # bytes of the one call that was published
 
 
 def cells(host: Host, sizes: Sizes, swept: list[str], largest_extent: str, processes: int,
@@ -58,15 +60,12 @@ def _extents(samples: Samples, primitive: str) -> dict[int, str]:
             for arm in samples.cell.where(primitive=primitive, observe="copy")}
 
 
-def _stretch_row(samples: Samples, extent: int, arm: str) -> dict[str, float]:
-    us = samples.seconds[arm] * 1e6
-    return {"extent": extent, "median": float(np.median(us)), "worst": float(us.max())}
-
-
 def extent_figure(cells: list[Samples]) -> Figure:
-    """Throughput and the longest call without a reschedule point, by extent."""
-    fig, ((within, beyond), (theirs, stretch)) = drawing.subplots(2, 2, figsize=(12.5, 9))
-    for ax, samples in zip((within, beyond), cells):
+    """Speed by bytes per call, within a huge page and beyond it, and the longest call
+    without a reschedule point."""
+    fig, (within, beyond, stretch) = drawing.subplots(1, 3, figsize=(15, 5))
+    pairs = published_bulk_pairs()
+    for ax, samples, shown in zip((within, beyond), cells, ([*pairs["speedup"]], [])):
         first = min(_extents(samples, samples.cell.primitives[0]))
         for i, primitive in enumerate(samples.cell.primitives):
             arms = _extents(samples, primitive)
@@ -76,60 +75,38 @@ def extent_figure(cells: list[Samples]) -> Figure:
             drawing.dots(ax, list(arms), rows["speedup"], rows, horizontal=False,
                          colour=drawing.COLOURS[i],
                          label=primitive, stable=estimate.is_stable(samples))
-            drawing.show_all_dots(ax, rows["speedup"], "y")
+            shown += [*rows["speedup"]]
             _draw_stretch(stretch, samples, i, primitive)
         drawing.at_one(ax, "y")
-        ax.set_ylabel(f"speed-up over calls of {format_size(first)}")
+        ax.set_ylabel(f"speed over calls of {spoken(first)}")
+        drawing.show_around_1(ax, shown)
         _extent_axis(ax, [samples])
-    within.set_title("throughput within a huge page")
-    within.legend(loc="best")
+    within.plot([PUBLISHED_EXTENT] * len(pairs), pairs["speedup"], **drawing.PUBLISHED_STYLE,
+                label="published (Garg, April 2026): rep movsb above 1, memcpy_orig below")
+    within.set_title("within a huge page")
     if len(cells) == 1:
         beyond.annotate("skipped: the notebook's end says why", (0.5, 0.5), ha="center",
                         xycoords="axes fraction")
-    beyond.set_title("throughput beyond it, in one region")
-    _published_extents(theirs)
+    beyond.set_title("beyond it, in one region")
     _extent_axis(stretch, cells)
     stretch.set_yscale("log")
     drawing.numbers(stretch.yaxis)
     stretch.set_ylabel("us")
-    stretch.set_title("longest call of a copy: no reschedule point inside")
-    stretch.plot([], [], "o-", color="0.5", label="median of copies")
-    stretch.plot([], [], "v:", color="0.5", label="worst seen")
-    stretch.legend(loc="upper left")
-    fig.suptitle("How much to copy in one call")
+    stretch.set_title("longest call of a copy, median of copies")
+    drawing.legend_below(fig, within)
     return fig
 
 
 def _draw_stretch(ax: Axes, samples: Samples, i: int, primitive: str) -> None:
-    rows = pd.DataFrame([_stretch_row(samples, extent, arm + ":observe=stretch")
-                         for extent, arm in _extents(samples, primitive).items()])
-    ax.plot(rows["extent"], rows["median"], "o-", color=drawing.COLOURS[i], linewidth=1)
-    ax.plot(rows["extent"], rows["worst"], "v:", color=drawing.COLOURS[i], linewidth=1, markersize=4)
-
-
-def _published_extents(ax: Axes) -> None:
-    """Long calls over 4 KiB calls, as published: S13 for copies, S20 for clears."""
-    pairs = published_bulk_pairs()
-    for i, row in pairs.iterrows():
-        ax.plot([4 << 10, 2 << 20], [1, row["speedup"]], marker="Dsv^o"[i], color="0.45",
-                linewidth=1, label=row["label"].replace("\n", ", "))
-    short, long = (published.value("S20", f"CLEAR (not copy), rep stos in {v}", "GB/s")
-                   for v in ("4 KB extents", "one 1 GB extent"))
-    ax.plot([4 << 10, 1 << 30], [1, long / short], "*--", color="0.45", linewidth=1,
-            label="clearing, not copying: Zen 3, rep stos")
-    drawing.at_one(ax, "y")
-    ax.set_xscale("log", base=2)
-    ax.set_xticks([4 << 10, 2 << 20, 1 << 30], ["4K", "2M", "1G"])
-    drawing.major_only(ax.xaxis)
-    ax.set_xlabel("bytes per call")
-    ax.set_ylabel("speed-up over calls of 4K")
-    ax.set_title("published: one long call over 4K calls")
-    ax.legend(fontsize="small")
+    arms = _extents(samples, primitive)
+    longest = [1e6 * float(np.median(samples.seconds[f"{arm}:observe=stretch"]))
+               for arm in arms.values()]
+    ax.plot(list(arms), longest, "o-", color=drawing.COLOURS[i], linewidth=1)
 
 
 def _extent_axis(ax: Axes, cells: list[Samples]) -> None:
     sizes = sorted({e for s in cells for p in s.cell.primitives for e in _extents(s, p)})
     ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes, [format_size(size) for size in sizes], rotation=45)
+    ax.set_xticks(sizes, list(map(spoken, sizes)), rotation=45)
     drawing.major_only(ax.xaxis)
     ax.set_xlabel("bytes per call")

@@ -4,12 +4,13 @@ runs here and every state of the caches."""
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable
 
 import pandas as pd
 
-from artifact import drawing, estimate, labels, published
+from artifact import ctools, drawing, estimate, labels, published
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Sizes, Skipped, unique
@@ -97,29 +98,42 @@ RUNGS = {"page 2017": "per page, 2017 bookkeeping", "page 2026": "per page, 2026
          "page none": "per page, bare calls", "bulk none": "bulk, one call"}
 
 
+SHOWN = 0.4, 1.7       # speeds over the loop; what is beyond is an arrow
+
+
 def ladder_figure(cells: list[Samples]) -> Figure:
-    """Speed-up over today's loop: primitive x rung, a panel per cache state."""
-    fig, panels = drawing.subplots(1, len(cells), figsize=(2 + 3.1 * len(cells), 6.2), sharey=True,
-                                   sharex=True, squeeze=False)
-    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)))
+    """Speed of each copy routine over the loop of 2026, by how it is called, a panel for
+    each state of the caches."""
+    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)
+                               if TODAY.format(p) in cell.seconds))
+    fig, panels = drawing.subplots(1, len(cells), figsize=(2.6 + 3 * len(cells),
+                                   1.9 + 0.42 * len(order)), sharey=True, sharex=True, squeeze=False)
     for ax, samples in zip(panels[0], cells):
-        frame = estimate.table(samples)
-        frame["rung"] = frame["rule"] + " " + frame["map"]
-        for i, (rung, label) in enumerate(RUNGS.items()):
-            rows = frame[frame["rung"] == rung]
-            y = [order.index(p) + 0.2 * (i - 1.5) for p in rows["primitive"]]
-            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
-                         label=label, stable=estimate.is_stable(samples))
+        loop, stable = TODAY.format(samples.cell.own), estimate.is_stable(samples)
+        for y, primitive in enumerate(order):
+            ax.axhspan(y - 0.5, y + 0.5, color="0.5", alpha=0.12 * (y % 2), linewidth=0)
+            arms = [rung.format(primitive) for rung in LADDER]
+            for i, arm in enumerate(arm for arm in arms if arm in samples.seconds):
+                drawing.dot_within(ax, SHOWN, estimate.speedup(samples, arm, loop),
+                                   y + 0.2 * (i - 1.5), drawing.COLOURS[i], "o", stable)
         drawing.at_one(ax)
-        ax.set_title(labels.cache_label(samples))
-        ax.set_xlabel("speed-up")
-        ax.set_yticks(range(len(order)), order)
-        drawing.show_all_dots(panels[0][0], frame["speedup"], "x")
-    panels[0][0].invert_yaxis()
-    own = cells[0].cell.own
+        ax.grid(False, axis="y")
+        ax.set_xlim(*SHOWN)
+        ax.set_title(labels.cache_label(samples), fontsize="small")
+        ax.set_xlabel("speed over the loop")
+    drawing.label_rows(panels[0][0], list(map(_with_kernel_function, order)))
+    for i, label in enumerate(RUNGS.values()):
+        panels[0][0].plot([], [], "o", color=drawing.COLOURS[i], label=label)
     drawing.legend_below(fig, panels[0][0])
-    fig.suptitle(f"The serial ladder: speed-up over today's per-page loop with {own}")
+    fig.suptitle(f"The serial ladder: speed over the loop of 2026 with {cells[0].cell.own}")
     return fig
+
+
+def _with_kernel_function(primitive: str) -> str:
+    """A routine's name, and beside it the function of the kernel that copies so."""
+    routine = ctools.listed()["primitives"].get(primitive, {"roles": ["libc"]})
+    found = [] if "libc" in routine["roles"] else re.findall(r"\w+\(\)", routine["description"])
+    return f"{primitive}: {found[0]}" if found else primitive
 
 
 def gain_figure(cells: list[Samples]) -> Figure:

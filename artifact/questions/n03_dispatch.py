@@ -15,7 +15,7 @@ from artifact.plan import Plan
 from artifact.policies import Policy
 from artifact.questions.question import Question
 from artifact.samples import Samples
-from artifact.sizes import format_size
+from artifact.sizes import format_size, spoken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _checks(samples: Samples, policy: Policy) -> str:
 def _size_range(found: tuple[float, float, float]) -> str:
     def text(size: float) -> str:
         return ("the smallest size measured" if size == 0 else "no size measured"
-                if not np.isfinite(size) else f"{size / 1024:.0f} KiB")
+                if not np.isfinite(size) else spoken(size))
     value, low, high = map(text, found)
     return f"{value} [{low}, {high}]"
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import typing
 
 import numpy as np
@@ -28,7 +29,7 @@ def claims_figure(cells: list[AnySamples], runs: dict[str, list[Verdict]]) -> Fi
     labels = []
     for y, nth in enumerate(rows):
         claim = next(iter(runs.values()))[nth].claim
-        labels.append(f"{claim.id}  {claim.says[:74]}{'..' if len(claim.says) > 74 else ''}")
+        labels.append(textwrap.fill(f"{claim.id}  {claim.says}", 62))
         assert claim.holds      # one that was measured has a region
         low, high = max(claim.holds[0], LEAST), min(claim.holds[1], 1000)
         ax.barh(y, high - low, left=low, height=0.7, color=drawing.COLOURS[2], alpha=0.15,
