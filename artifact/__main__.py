@@ -46,8 +46,7 @@ def reproduce(arguments) -> None:
     from artifact.questions import QUESTIONS
 
     run = _own(arguments.run)
-    for line in _kept_parameters(run):
-        say(line)
+    _say_kept_parameters(run)
     wanted = planning.planned(run, [(question, planning.of_run(question, run))
                                     for question in QUESTIONS.values() if question.own_cells])
     if not missing(run, wanted.cells):
@@ -102,8 +101,7 @@ def plan(arguments) -> None:
     run, facts = _own(arguments.run), host.here()
     found = joined(planning.proposed(question, planning.of_run(question, run), facts)
                    for question in QUESTIONS.values() if question.own_cells)
-    for line in _kept_parameters(run):
-        say(line)
+    _say_kept_parameters(run)
     try:
         probed = outlook.probed(missing(run, found.cells))
     except Lacking as lacking:
@@ -363,15 +361,16 @@ def _say_what_is_missing(run: paths.Run, cells) -> None:
         say(outlook.duration(outlook.of(run, wanted, outlook.ONE_NOTEBOOK)))
 
 
-def _kept_parameters(run: paths.Run) -> list[str]:
+def _say_kept_parameters(run: paths.Run) -> None:
     """What a run goes on with that this version would do otherwise."""
     from artifact import planning
     from artifact.questions import QUESTIONS
 
-    return [f"run {run.name} goes on with its own {key}={own[key]} in {name} (now {value}); "
-            "RUN=another takes today's"
-            for name, question in QUESTIONS.items() if (own := planning.of_run(question, run))
-            for key, value in planning.defaults(question).items() if value != own[key]]
+    kept = [f"{key} of {name}" for name, question in QUESTIONS.items()
+            for key in planning.changes(question, run, planning.defaults(question))]
+    if kept:
+        say(f"run {run.name} keeps what it was taken with: {', '.join(kept)}; RUN=another takes "
+            "today's defaults")
 
 
 class _Parser(argparse.ArgumentParser):

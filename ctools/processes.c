@@ -145,6 +145,13 @@ static int make_empty(const char *file)
 	return made && !fclose(made);
 }
 
+/* For who waits: a dot for each process, and nothing in a file or a pipe. */
+static void show_progress(const struct options *o, const char *text)
+{
+	if (o->output == OUTPUT_TEXT && isatty(STDERR_FILENO))
+		fputs(text, stderr);
+}
+
 void measure(struct bench *b, const struct options *o)
 {
 	size_t bytes = report_bytes(b->count);
@@ -160,7 +167,9 @@ void measure(struct bench *b, const struct options *o)
 	for (unsigned int p = 0; p < o->processes; p++) {
 		b->cell.seed = seed + p;
 		measure_in_child(b, o, (void *)(reports + p * bytes));
+		show_progress(o, ".");
 	}
+	show_progress(o, "\n");
 	if (o->output == OUTPUT_TEXT)
 		print_text(b, reports, o->processes);
 	finish_output();

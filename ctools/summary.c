@@ -148,6 +148,18 @@ static double middle_of(const double *sorted, unsigned int count)
 	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
+/* Within 5 % of 1 a difference is there, and of no use to anybody. */
+static const char *in_a_word(double log_ratio, double half)
+{
+	int hardly = fabs(exp(log_ratio) - 1) < 0.05;
+
+	if (fabs(log_ratio) <= half)
+		return "unclear";
+	if (log_ratio > 0)
+		return hardly ? "hardly faster" : "faster";
+	return hardly ? "hardly slower" : "slower";
+}
+
 static void print_line(const struct bench *b, const char *reports,
 		       unsigned int processes, unsigned int arm)
 {
@@ -179,7 +191,8 @@ static void print_line(const struct bench *b, const char *reports,
 		printf("  %7.3fx", exp(mean));
 	if (v->observe != OBSERVE_STRETCH && processes > 1 && arm) {
 		half = repeat_half_width(logs, processes);
-		printf("  [%.3f, %.3f]", exp(mean - half), exp(mean + half));
+		printf("  [%.3f, %.3f]  %s", exp(mean - half), exp(mean + half),
+		       in_a_word(mean, half));
 	}
 	if (middle_of(copy, processes) > 0)
 		printf("  a copy %.1f us", middle_of(copy, processes) / 1e3);

@@ -2,8 +2,11 @@
 """The C side: every byte, every misuse, and the kernels planted to be caught."""
 
 import json
+import os
+import re
 import resource
 import signal
+import subprocess
 import time
 
 import pytest
@@ -272,6 +275,30 @@ def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):
     assert max(map(len, output.splitlines())) <= 75 and output.isascii()
     assert "A copy of nothing takes" in output and "GB/s" in output
     assert "huge pages behind" in output
+
+
+def test_a_word_says_what_the_interval_does(pagecopy):
+    """By its own numbers, whatever they are."""
+    _, text, _ = pagecopy(*SMALL, "--processes=5", "--rounds=9", "serial:bulk:memcpy",
+                          "serial:bulk:byte", "serial:page:memcpy", "serial:bulk:word8")
+    found = re.findall(r"([\d.]+)x  \[([\d.]+), ([\d.]+)\]  ([a-z ]+)\n", text)
+    assert len(found) == 3 and "slower" in [word for *_, word in found]     # byte by byte
+    for *numbers, word in found:
+        ratio, low, high = map(float, numbers)
+        hardly = "hardly " if abs(ratio - 1) < 0.05 else ""
+        wanted = "unclear" if low <= 1 <= high else \
+            hardly + ("faster" if ratio > 1 else "slower")
+        assert word == wanted or min(abs(low - 1), abs(high - 1)) < 0.001   # by rounding
+
+
+def test_who_waits_at_a_terminal_sees_a_dot_for_each_process(pagecopy):
+    ours, theirs = os.openpty()
+    done = subprocess.run([ctools.PAGECOPY, *SMALL, "--processes=3", "--rounds=1",
+                           "serial:bulk:memcpy"], stdout=subprocess.PIPE, stderr=theirs, text=True)
+    assert done.returncode == 0 and "." in done.stdout
+    assert os.read(ours, 100) == b"...\r\n"
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_pools_hold_the_largest_batch_unless_told(pagecopy):
