@@ -136,41 +136,6 @@ def _with_kernel_function(primitive: str) -> str:
     return f"{primitive}: {found[0]}" if found else primitive
 
 
-def gain_figure(cells: list[Samples]) -> Figure:
-    """What one call gains over per-page calls of the same primitive, beside
-    the only published counterpart (S13)."""
-    fig, (ours, theirs) = drawing.subplots(1, 2, figsize=(12, 5.4), sharex=True,
-                                           gridspec_kw={"width_ratios": [3, 2]})
-    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)
-                               if TODAY.format(p) in cell.seconds))
-    for i, samples in enumerate(cells):
-        present = [p for p in order if TODAY.format(p) in samples.seconds]
-        rows = drawing.as_rows(estimate.speedup(samples, f"serial:bulk:{p}", TODAY.format(p))
-                               for p in present)
-        y = [order.index(p) + 0.17 * (i - (len(cells) - 1) / 2) for p in present]
-        drawing.dots(ours, rows["speedup"], y, rows, horizontal=True, colour=drawing.COLOURS[i],
-                     label=labels.cache_label(samples), stable=estimate.is_stable(samples))
-        drawing.show_all_dots(ours, rows["speedup"], "x")
-    ours.set_yticks(range(len(order)), order)
-    ours.invert_yaxis()
-    ours.set_title("measured here")
-    ours.set_xlabel("speed-up of one bulk call over the 2026 loop, same primitive")
-
-    pairs = published_bulk_pairs()
-    theirs.plot(pairs["speedup"], range(len(pairs)), **drawing.PUBLISHED_STYLE)
-    theirs.set_yticks(range(len(pairs)), pairs["label"])
-    theirs.invert_yaxis()
-    theirs.set_ylim(len(pairs) - 0.5, -0.5)
-    theirs.set_title("published (Garg, April 2026)")
-    theirs.set_xlabel("speed-up of one bulk call over the 2026 loop")
-    drawing.show_all_dots(ours, pairs["speedup"], "x")
-    for ax in (ours, theirs):
-        drawing.at_one(ax)
-    drawing.legend_below(fig, ours)
-    fig.suptitle("What one bulk copy of a huge page gains over the per-page loop")
-    return fig
-
-
 def _primitives_by_speed(samples: Samples) -> list[str]:
     frame = estimate.table(samples)
     bulk = frame[frame["rule"] == "bulk"].sort_values("speedup", ascending=False)
