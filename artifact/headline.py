@@ -240,7 +240,8 @@ def figure(found: list[Row]) -> Figure:
     drawing.label_rows(ax, [row.label for row in found])
     drawing.right_texts(ax, [row.label for row in found],
                         {row.label: _text(row.speed) for row in found}, size="small")
-    ax.set_xlim(left=0)
+    drawing.show_all_dots(ax, [value for row in found for value in (
+        row.speed.value, *(value for value, _ in row.published))], "x")
     ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (more is faster)")
     drawing.legend_below(fig, ax)
     return fig

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from artifact import execution, headline, kept, machine, measured, paths, rendering
+from artifact.problem import Lacking
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 from artifact.verdicts import claims
-from artifact.verdicts.tests import Evidence
+from artifact.verdicts.tests import Absent, Evidence
 
 FOLDER = paths.NOTEBOOKS / "rendered"
 PICTURES = "pictures"       # in it
@@ -32,17 +33,25 @@ def write(run: paths.Run, folder: Path = FOLDER) -> None:
 
 
 def pages(run: paths.Run) -> dict[str, str]:
-    """The Markdown of each page, by its file's name; README.md has the contents."""
+    """The Markdown of each page, by its file's name; README.md has the contents.
+
+    Raises Lacking of a run without a serial ladder.
+    """
     names = list(QUESTIONS)
     found = {}
     for nth, name in enumerate(names):
         around = [names[other] if 0 <= other < len(names) else "" for other in (nth - 1, nth + 1)]
         found[f"{name}.md"] = _page(run, QUESTIONS[name], *around)
     everything = measured.of(run)
-    evidence, verdicts = Evidence(everything), claims.verdicts(everything)
+    try:
+        evidence = Evidence(everything)
+        rows, cards = headline.rows(evidence), headline.cards(evidence)
+    except Absent as absent:
+        raise Lacking(f"run {run.name}", str(absent), "render one that measured 01-serial-copy with "
+                      "its own parameters") from absent
     found["README.md"] = _filled(
-        "contents.md.j2", cards=headline.cards(evidence), picture=picture(HEADLINE),
-        alt=headline.described(headline.rows(evidence)), tally=claims.tally(verdicts),
+        "contents.md.j2", cards=cards, picture=picture(HEADLINE),
+        alt=headline.described(rows), tally=claims.tally(claims.verdicts(everything)),
         machine=machine.summary(everything.machine), run=run.full_name,
         questions={name: execution.title(question) for name, question in QUESTIONS.items()})
     return found

@@ -82,3 +82,11 @@ def test_a_run_without_a_ladder_has_no_first_screen(evidence):
     for of in (headline.rows, headline.cards):
         with pytest.raises(Absent):
             of(bare)
+
+
+def test_the_bars_of_a_hasty_run_leave_the_dots_in_sight():
+    fig = headline.figure([headline.Row("loop", Estimate(1.0, 1.0, 1.0)),
+                           headline.Row("hasty", Estimate(2.0, 1e-9, 1e9), ((3.0, "elsewhere"),)),
+                           headline.Row("endless", Estimate(1.5, 0.0, math.inf))])
+    low, high = fig.axes[0].get_xlim()
+    assert low == 0 and 3 < high < 5
