@@ -15,6 +15,7 @@ from tests.conftest import needs_chromium, needs_two_cpus
 from tests.test_notebooks import QUICK
 
 PATIENCE = 600_000      # ms, on a machine as busy as it likes
+expect.set_options(timeout=PATIENCE)
 
 TINY = """run = "this-machine"
 base_page = "4K"
@@ -88,8 +89,8 @@ def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, addres
     cell = page.locator(".jp-Notebook .jp-CodeCell").first
     type_into(page, cell, TINY)
     run_all(page)
-    expect(page.locator(".jp-RenderedImage img").first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("Total throughput of several").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".jp-RenderedImage img").first).to_be_visible()
+    expect(page.get_by_text("Total throughput of several").first).to_be_visible()
     assert not page.get_by_text("news").count()
     page.keyboard.press("Control+s")
     copy = results / "lab" / f"{QUICK}.ipynb"
@@ -101,7 +102,7 @@ def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, addres
     assert drawn and all("modified" in name for name in drawn)
     type_into(page, cell, TINY.replace("rounds", "rouds"))
     run_all(page)
-    expect(page.get_by_text("did you mean rounds?").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("did you mean rounds?").first).to_be_visible()
 
 
 def type_into(page, cell, text):
@@ -111,5 +112,7 @@ def type_into(page, cell, text):
 
 
 def run_all(page):
+    # Before the kernel is there, JupyterLab runs nothing and does not say so.
+    expect(page.get_by_role("button", name=re.compile(r"\| Idle$"))).to_be_visible()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
