@@ -78,9 +78,6 @@ check: env			## kick the tyres: build, verify, catch planted faults, say what wi
 figures: env			## every figure from recorded data, nothing measured (RUN=name: of that run)
 	@$(ARTIFACT) figures $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
-rendered: env			## notebooks/rendered, for a code host, from a recorded run (RUN=recorded/name)
-	@$(ARTIFACT) rendered $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
-
 test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and again
 	@cd "$$ROOT" && "$$PY" -m $(if $(STRESS),tests.stress,pytest -q tests) $(WORKERS)
 
@@ -108,6 +105,9 @@ allocation: env			## how a run's time is best divided between processes and roun
 
 pack: env			## one file of a run's measurements, for somebody else's make compare (RUN=name)
 	@$(ARTIFACT) pack --run "$(RUN)"
+
+rendered: env			## notebooks/rendered, for a code host, from a recorded run (RUN=recorded/name)
+	@$(ARTIFACT) rendered $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
 ## change
 notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS="rounds=96"
@@ -142,8 +142,8 @@ distclean: clean		## remove the environment too, and all results
 
 # The lock is for two makes at once; the mark is made last, so that an
 # environment that was interrupted half-way is made again. What pip complains of
-# is shown where it fails. IPython makes its own
-# folder, but not the one above: it warns and takes another.
+# is shown where it fails. IPython makes its own folder, but not the one above:
+# it warns and takes another.
 ifeq ($(PY),$(VENV)/bin/python)
 env:
 	@"$$PYTHON" -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \

@@ -324,10 +324,10 @@ def _own(name: str) -> paths.Run:
 
 def _recorded(name: str) -> paths.Run:
     """A run by its name; without one the first that was recorded."""
-    recorded = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+    recorded = paths.recorded_runs()
     if not recorded:
         raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
-    return paths.run(name or f"recorded/{recorded[0]}")
+    return paths.run(name or recorded[0])
 
 
 def _look(run: paths.Run) -> None:

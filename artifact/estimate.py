@@ -8,6 +8,7 @@ confidence interval promises too much here; interval() says why and mends it.
 
 import dataclasses
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -212,12 +213,15 @@ def contradicts_itself(samples: Samples) -> bool:
     return same_kernel_ratio(samples).differs_from_1
 
 
-def best_serial(samples: Samples, like: str = "") -> str:
+def best_serial(samples: Samples, like: str = "", without: Collection[str] = ()) -> str:
     """The serial bulk arm that moves a byte in the least time; of those that
-    copy as much as the arm ``like``, where sizes differ within the cell."""
+    copy as much as the arm ``like``, where sizes differ within the cell.
+
+    without: copy routines that are not considered."""
     cell = samples.cell
     arms = [arm for arm in cell.where(strategy="serial", rule="bulk")
-            if not like or cell.of(arm).work == cell.of(like).work]
+            if (not like or cell.of(arm).work == cell.of(like).work)
+            and cell.of(arm).primitive not in without]
     return max(arms, key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
 
 

@@ -14,7 +14,7 @@ from artifact.estimate import Estimate
 from artifact.experiments import concurrent, load, serial_ladder, victim
 from artifact.samples import Samples
 from artifact.verdicts import claims
-from artifact.verdicts.tests import Absent, Evidence
+from artifact.verdicts.tests import Evidence
 
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,12 +76,9 @@ def _serial(ladder: Samples) -> Iterator[Row]:
 
 def best_without_fpu(samples: Samples) -> str:
     """The fastest serial bulk arm of a routine that a kernel may call as it is."""
-    barred = {name for name, routine in ctools.listed()["primitives"].items()
-              if routine["fpu"] or LIBC in routine["roles"]}
-    arms = [arm for arm in samples.cell.where(strategy="serial", rule="bulk")
-            if samples.cell.of(arm).primitive not in barred]
-    return max(arms, key=lambda arm: estimate.log_speedups(
-        samples, arm, samples.cell.baseline).mean())
+    return estimate.best_serial(samples, without={
+        name for name, routine in ctools.listed()["primitives"].items()
+        if routine["fpu"] or LIBC in routine["roles"]})
 
 
 def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
@@ -113,10 +110,8 @@ def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
 
 
 def _found(evidence: Evidence, experiment: str, label: str) -> Samples | None:
-    try:
-        return evidence.samples(experiment, label)
-    except Absent:
-        return None
+    found = evidence.measured.find(experiment, label)
+    return found if isinstance(found, Samples) else None
 
 
 def _fastest(samples: Samples) -> str | None:
@@ -155,11 +150,11 @@ def cards(evidence: Evidence) -> list[Card]:
 
 def _better_routine(ladder: Samples, loop: str) -> Card:
     plain, best = best_without_fpu(ladder), estimate.best_serial(ladder)
-    sentence = (f"{ladder.cell.of(plain).primitive} is the fastest single call that needs no FPU "
-                "state, here over the page-by-page loop.")
+    sentence = (f"{ladder.cell.of(plain).primitive} is the fastest single call without FPU state; "
+                "the ratio is over the page-by-page loop.")
     if best != plain:
-        sentence += (f" {ladder.cell.of(best).primitive}, which a kernel would pay FPU state for "
-                     f"or does not have, reaches {_text(estimate.speedup(ladder, best, loop))}.")
+        sentence += (f" Without that limit {ladder.cell.of(best).primitive} reaches "
+                     f"{_text(estimate.speedup(ladder, best, loop))}.")
     return _card("A better copy routine", estimate.speedup(ladder, plain, loop), sentence)
 
 

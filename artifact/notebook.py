@@ -208,12 +208,11 @@ def _assigned(history: list[str], known: set[str]) -> dict[str, bool]:
 def _names_set(text: str) -> list[str]:
     """Names that a cell assigns to by itself; none where it is no plain Python."""
     try:
-        body = ast.parse(text).body
+        nodes = list(ast.walk(ast.parse(text)))
     except SyntaxError:
         return []
-    targets = [target for node in body if isinstance(node, (ast.Assign, ast.AnnAssign))
-               for target in (node.targets if isinstance(node, ast.Assign) else [node.target])]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    return [node.id for node in nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
 
 
 def _shows(draw: Callable) -> str:

@@ -79,7 +79,7 @@ def run(name: str) -> Run:
     if name.startswith("recorded/"):
         measured = RECORDED / _checked(name.removeprefix("recorded/"))
         if not measured.is_dir():
-            raise Misuse(f"run {name}", "no such recorded run", choose(name, _recorded()))
+            raise Misuse(f"run {name}", "no such recorded run", choose(name, recorded_runs()))
         return Run(measured, RESULTS / "recorded" / measured.name, may_measure=False)
     folder = RESULTS / _checked(name)
     return Run(folder, folder, may_measure=True)
@@ -88,10 +88,11 @@ def run(name: str) -> Run:
 def known_runs() -> list[str]:
     """The names of all runs that there are, of our own first."""
     return sorted(folder.name for folder in RESULTS.glob("*/") if folder.name not in RESERVED
-                  and not folder.name.startswith(".")) + _recorded()
+                  and not folder.name.startswith(".")) + recorded_runs()
 
 
-def _recorded() -> list[str]:
+def recorded_runs() -> list[str]:
+    """The names of all that was recorded, in their order."""
     return sorted(f"recorded/{folder.name}" for folder in RECORDED.glob("*/"))
 
 

@@ -4,7 +4,7 @@ rest on, in one file."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -81,6 +81,7 @@ def write(run: paths.Run) -> Path:
     """Makes the report from what the notebooks kept; no network is needed to
     read it, and it can be mailed as it is."""
     parts = {name: kept.read(run, name) for name in QUESTIONS}
+    figures = {figure["file"] for part in parts.values() for figure in part["figures"]}
     for name, part in parts.items():
         part["title"] = execution.title(QUESTIONS[name])
         for figure in part["figures"]:
@@ -91,18 +92,20 @@ def write(run: paths.Run) -> Path:
     paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
     html = rendering.environment().get_template("report.html.j2").render(
         run=run, parts=parts, verdicts=verdicts, changelog=text, fewest=steps.FEWEST,
-        skipped=_once((what, why) for part in parts.values() for what, why in part["skipped"]),
+        skipped=dict.fromkeys((what, why) for part in parts.values()
+                              for what, why in part["skipped"]),
         # Notebooks share cells: each is shown once.
         cells={cell["cell"]: cell for part in parts.values() for cell in part["cells"]}.values(),
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
         short=claims.SIGNS, tally=claims.tally(verdicts),
-        drawn=kept.figures(run),
-        coverage=demands.coverage(kept.figures(run), dict(everything.plan.skipped)),
+        drawn=figures, coverage=demands.coverage(figures, dict(everything.plan.skipped)),
+        facts=_flat(everything.machine), machine=everything.machine,
+        summary=machine.summary(everything.machine),
         request=published.REQUEST, sources=published.sources(),
         provisional=everything.provisional,
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}),
-        **_first_screen(run, everything), **_machine(everything.machine))
+        **_first_screen(run, everything))
     paths.write_atomically(run.report, html.encode())
     return run.report
 
@@ -113,21 +116,13 @@ def _first_screen(run: paths.Run, everything: Measured) -> dict:
         evidence = Evidence(everything)
         rows, cards = headline.rows(evidence), headline.cards(evidence)
     except Absent:
-        return {"headline": "", "headline_alt": "", "cards": [], "command": "",
+        return {"headline": "", "headline_alt": "", "cards": [], "command": [],
                 "quality": headline.quality(everything.timed, [])}
     file = run.figures / "headline.png"
     drawing.save(headline.figure(rows), file)
     return {"headline": rendering.embedded(file), "headline_alt": headline.described(rows),
             "cards": cards, "command": changelog.command(evidence),
             "quality": headline.quality(everything.timed, [card.ratio for card in cards])}
-
-
-def _machine(found: dict) -> dict:
-    return {"machine": found, "summary": machine.summary(found), "facts": _flat(found)}
-
-
-def _once(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys(pairs))
 
 
 def _flat(record: dict, prefix: str = "") -> list[tuple[str, str]]:

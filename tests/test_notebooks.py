@@ -285,6 +285,8 @@ def test_a_session_takes_what_its_cell_says_now(results):
     assert in_a_session(text)["rounds"] == 10
     assert in_a_session(text, changed)["rounds"] == 8
     assert in_a_session(text, "rounds = 9")["rounds"] == 9
+    assert in_a_session(text, "rounds, other = 9, 1")["rounds"] == 9
+    assert in_a_session(text, "rounds += 1")["rounds"] == 11
     assert in_a_session(changed, text.replace("rounds = 10", ""))["rounds"] == 10
     with pytest.raises(Misuse, match="unknown parameter 'rouds'.*did you mean rounds"):
         in_a_session(changed, text.replace("rounds", "rouds"))

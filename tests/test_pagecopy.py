@@ -277,6 +277,7 @@ def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):
     assert "huge pages behind" in output
 
 
+@seen_in_time
 def test_a_word_says_what_the_interval_does(pagecopy):
     """By its own numbers, whatever they are."""
     _, text, _ = pagecopy(*SMALL, "--processes=5", "--rounds=9", "serial:bulk:memcpy",

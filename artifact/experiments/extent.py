@@ -107,6 +107,6 @@ def _draw_stretch(ax: Axes, samples: Samples, i: int, primitive: str) -> None:
 def _extent_axis(ax: Axes, cells: list[Samples]) -> None:
     sizes = sorted({e for s in cells for p in s.cell.primitives for e in _extents(s, p)})
     ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes, list(map(spoken, sizes)), rotation=45)
+    ax.set_xticks(sizes, list(map(spoken, sizes)), rotation=45, ha="right", rotation_mode="anchor")
     drawing.major_only(ax.xaxis)
     ax.set_xlabel("bytes per call")

@@ -112,10 +112,10 @@ def ladder_figure(cells: list[Samples]) -> Figure:
         loop, stable = TODAY.format(samples.cell.own), estimate.is_stable(samples)
         for y, primitive in enumerate(order):
             ax.axhspan(y - 0.5, y + 0.5, color="0.5", alpha=0.12 * (y % 2), linewidth=0)
-            arms = [rung.format(primitive) for rung in LADDER]
-            for i, arm in enumerate(arm for arm in arms if arm in samples.seconds):
-                drawing.dot_within(ax, SHOWN, estimate.speedup(samples, arm, loop),
-                                   y + 0.2 * (i - 1.5), drawing.COLOURS[i], "o", stable)
+            for i, rung in enumerate(LADDER):
+                if (arm := rung.format(primitive)) in samples.seconds:
+                    drawing.dot_within(ax, SHOWN, estimate.speedup(samples, arm, loop),
+                                       y + 0.2 * (i - 1.5), drawing.COLOURS[i], "o", stable)
         drawing.at_one(ax)
         ax.grid(False, axis="y")
         ax.set_xlim(*SHOWN)

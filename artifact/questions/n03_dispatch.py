@@ -60,7 +60,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     page_us = 1e6 * float(np.median(sizes.seconds[break_even.smallest(sizes, posted.id)]))
     low, high = break_even.published_page_us()
     return Answer(with_warnings(
-        f"An empty job takes {empty} from call to return{_checks(by_pause[0], woken)}. Woken workers "
+        f"From call to return an empty job takes {empty}{_checks(by_pause[0], woken)}. Woken workers "
         f"beside a working caller pay off from {_size_range(break_even.pays_from(curve))}. Under the "
         f"policy \"{posted.label}\" the last worker had not started by the time a serial copy would "
         f"have finished in this share of the copies: {', '.join(late)}. A base page costs "
@@ -76,7 +76,7 @@ def _checks(samples: Samples, policy: Policy) -> str:
     if dispatch.pause_us(samples) or not found:
         return ""
     empty = dispatch.empty_job_seconds(samples, policy.id)
-    return " (by other instruments the former is: " + "; ".join(
+    return " (other instruments measure the former as: " + "; ".join(
         f"{label}, {1e6 * seconds:.0f} us, a factor of {empty / seconds:.2f}"
         for label, seconds in found.items()) + ")"
 

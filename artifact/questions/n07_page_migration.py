@@ -51,8 +51,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         of_kernel = next(s for s in cells["ladder"] if s.cell.kernel == samples.cell.kernel)
         costs = {row: moves.bookkeeping(samples, of_kernel, f"{row}:there") for row in rows}
         each = [f"{cost:,.0f} for {moves.row_label(row)}" for row, cost in costs.items()]
-        phrases.append(f"In {where(samples)} the bookkeeping of move_pages(2) takes so many "
-                       f"instructions for each 4 KiB: {', '.join(each)}")
+        phrases.append(f"In {where(samples)} the bookkeeping of move_pages(2) takes, in "
+                       f"instructions per 4 KiB, {', '.join(each)}")
         if {"base:512", "huge:1"} <= set(rows):
             ratio = costs["base:512"] / costs["huge:1"]
             headlines["bookkeeping of 512 base pages over a huge page's, "

@@ -78,13 +78,8 @@ def _ladder(evidence: Evidence) -> dict:
     own = samples.cell.own
     loop, bulk = f"serial:page:{own}:map=2026", f"serial:bulk:{own}"
     best = estimate.best_serial(samples)
-    names = {f"serial:page:{own}{':' + cost if cost else ''}": label
-             for cost, label in RUNG_NAMES.items()}
-    names[bulk] = "one call"
-    names.setdefault(best, f"one call, {samples.cell.of(best).primitive}")     # it may be the same
-    return {"rows": [_row(name, samples, arm, loop) for arm, name in names.items()],
-            "own": own, "huge": samples.cell.option("huge"),
-            "command": _command(samples, [loop, *(arm for arm in names if arm != loop)]),
+    return {"rows": [_row(name, samples, arm, loop) for arm, name in _names(samples).items()],
+            "own": own, "huge": samples.cell.option("huge"), "command": command(evidence),
             "unstable": estimate.contradicts_itself(samples),
             "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
                 samples, bulk, loop), "one bulk call", "the loop of today"),
@@ -94,16 +89,24 @@ def _ladder(evidence: Evidence) -> dict:
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
 
 
-def command(evidence: Evidence) -> str:
-    """What measures the ladder again, for a shell, on one line."""
-    return " ".join(word for word in _ladder(evidence)["command"].split() if word not in ("$", "\\"))
+def _names(samples: Samples) -> dict[str, str]:
+    """The arms of the ladder's rows, with what each is called."""
+    own, best = samples.cell.own, estimate.best_serial(samples)
+    names = {f"serial:page:{own}{':' + cost if cost else ''}": label
+             for cost, label in RUNG_NAMES.items()}
+    names[f"serial:bulk:{own}"] = "one call"
+    names.setdefault(best, f"one call, {samples.cell.of(best).primitive}")     # it may be the same
+    return names
 
 
-def _command(samples: Samples, arms: list[str]) -> str:
-    """What measures these rows again, for a shell; over the first of the arms."""
-    words = ["  $ make -C ctools && ctools/pagecopy",
-             f"--processes={samples.processes} --rounds={samples.cell.rounds}", *arms]
-    return " \\\n      ".join(words)
+def command(evidence: Evidence) -> list[str]:
+    """What measures the ladder again, over its loop of today: the parts of a line for a
+    shell, to be joined by spaces or, where that is too long, by a backslash and a new line."""
+    samples = evidence.samples("serial-ladder", "cold-cold")
+    loop = f"serial:page:{samples.cell.own}:map=2026"
+    return ["make -C ctools && ctools/pagecopy",
+            f"--processes={samples.processes} --rounds={samples.cell.rounds}",
+            loop, *(arm for arm in _names(samples) if arm != loop)]
 
 
 def _said(ratio: Estimate, what: str, over: str) -> str:
