@@ -154,14 +154,15 @@ def major_only(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def log_axis(ax: Axes, axis: str, label: str) -> None:
+def log_axis(ax: Axes, axis: str, label: str, ticks: tuple[float, ...] = (1, 2, 5)) -> None:
+    """ticks: those of a decade, unless there are many decades."""
     from matplotlib.ticker import LogLocator
 
     getattr(ax, f"set_{axis}scale")("log")
     getattr(ax, f"set_{axis}label")(label)
     which = getattr(ax, f"{axis}axis")
     low, high = getattr(ax, f"get_{axis}lim")()
-    which.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+    which.set_major_locator(LogLocator(subs=ticks if high < 300 * low else (1,)))
     numbers(which)
     major_only(which)
 
@@ -178,12 +179,31 @@ def label_rows(ax: Axes, labels: list[str], first: int = 0) -> None:
     ax.set_ylim(first + len(labels) - 0.5, first - 0.5)
 
 
-def right_texts(ax: Axes, labels: list[str], texts: dict[str, str], size: str = "x-small") -> None:
-    """A text at the right end of each row that has one."""
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(len(labels)), [texts.get(label, "") for label in labels],
-                     fontsize=size)
-    right.tick_params(length=0)
+def columns(ax: Axes, labels: list[str], texts: dict[str, dict[str, str]],
+            width: float = 62) -> None:
+    """Columns of text at the right of the rows: head to label to text; width in points."""
+    for nth, (head, column) in enumerate(texts.items()):
+        place: dict[str, typing.Any] = {"textcoords": "offset points", "annotation_clip": False,
+                                        "fontsize": "small"}
+        right = 8 + nth * width
+        ax.annotate(head, (1, 1), xytext=(right, 4), xycoords="axes fraction", va="bottom",
+                    color="0.35", **place)
+        for label, text in column.items():
+            ax.annotate(text, (1, labels.index(label)), xytext=(right, 0), va="center",
+                        xycoords=("axes fraction", "data"), **place)
+
+
+def field(ax: Axes, x: float, y: float, text: str, colour: typing.Any, alpha: float = 1) -> None:
+    """One field of a grid of rows and columns."""
+    ax.barh(y, 1, left=x - 0.5, height=0.94, color=colour, alpha=alpha, linewidth=0)
+    ax.annotate(text, (x, y), ha="center", va="center", fontsize="small")
+
+
+def label_columns(ax: Axes, labels: list[str]) -> None:
+    """Of such a grid."""
+    ax.set_xticks(range(len(labels)), labels)
+    ax.set_xlim(-0.5, len(labels) - 0.5)
+    ax.grid(False)
 
 
 def rows_of_panels(panels: int, labels: list[str], width: float, sharex: bool = False):
@@ -199,21 +219,17 @@ def rows_of_panels(panels: int, labels: list[str], width: float, sharex: bool = 
     return fig, list(axes.flat[:panels])
 
 
-QUANTILES = {0.5: "o", 0.9: "d", 0.99: "^"}
-
-
-def quantiles(ax: Axes, values: np.ndarray, y: float, marks: dict | None = None) -> None:
+def quantiles(ax: Axes, values: np.ndarray, y: float, marks: dict[float, str]) -> None:
     """Quantiles of pooled values in a row, which have no interval."""
-    marks = marks or QUANTILES
     found = np.quantile(values, list(marks))
     ax.plot([found[0], found[-1]], [y, y], color="0.8", linewidth=1, zorder=1)
     for x, (q, marker) in zip(found, marks.items()):
-        ax.plot(x, y, marker, color=COLOURS[0 if q == 0.5 else 3], markersize=5)
+        ax.plot(x, y, marker, color=quantile_colour(q), markersize=5)
 
 
-def quantile_legend(ax: Axes) -> None:
-    for q, marker in QUANTILES.items():
-        ax.plot([], [], marker, color=COLOURS[0 if q == 0.5 else 3], label=f"p{100 * q:.0f}")
+def quantile_colour(q: float) -> str:
+    """Of the median, and of those in the tail."""
+    return COLOURS[0 if q == 0.5 else 3]
 
 
 def nothing(why: str) -> Figure:

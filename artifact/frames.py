@@ -94,3 +94,9 @@ def _policy(samples: Samples, arm: str) -> str:
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def as_markdown(rows: pd.DataFrame) -> str:
+    """A frame of texts as a table that Jupyter and code hosts show."""
+    lines = [list(rows.columns), ["---"] * len(rows.columns), *rows.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -233,8 +233,8 @@ def figure(found: list[Row]) -> Figure:
     ax.plot([], [], **drawing.PUBLISHED_STYLE, label="published, on other machines")
     drawing.at_one(ax)
     drawing.label_rows(ax, [row.label for row in found])
-    drawing.right_texts(ax, [row.label for row in found],
-                        {row.label: _text(row.speed) for row in found}, size="small")
+    drawing.columns(ax, [row.label for row in found],
+                    {"": {row.label: _text(row.speed) for row in found}})
     drawing.show_all_dots(ax, [value for row in found for value in (
         row.speed.value, *(value for value, _ in row.published))], "x")
     ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (more is faster)")

@@ -28,8 +28,17 @@ def read(run: paths.Run, name: str) -> dict:
 
 def figures(run: paths.Run) -> set[str]:
     """The names of the figures that are there."""
-    return {figure["file"] for name in QUESTIONS if (run.notebooks / f"{name}.json").exists()
-            for figure in read(run, name)["figures"]}
+    return _names(run, "figures")
+
+
+def shown(run: paths.Run) -> set[str]:
+    """The same, and those of the tables."""
+    return figures(run) | _names(run, "tables")
+
+
+def _names(run: paths.Run, kind: str) -> set[str]:
+    return {each["file"] for name in QUESTIONS if (run.notebooks / f"{name}.json").exists()
+            for each in read(run, name)[kind]}
 
 
 def headlines(run: paths.Run) -> dict[str, list[float]]:

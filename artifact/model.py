@@ -130,35 +130,24 @@ def pays_from_bytes(one: float, limit: float, dispatch: float, threads: int) -> 
 
 def model_figure(cells: list[Samples], cpus: int, one_thread_gbps: float, limit_gbps: float,
                  dispatch_us: float) -> Figure:
-    """The model on every table, its error, and what it says of another machine."""
+    """How far off the model is on rows that it was not fitted to, and where it says that
+    threads pay on a machine as described."""
     tables = [table for table in [*published_tables(), *own_tables(spread_cells(cells))]
-              if len(table.threads) >= 2]
-    fig, (fits, elsewhere) = drawing.subplots(1, 2, figsize=(15, 6.2))
-    for i, table in enumerate(tables):
-        enough = len(table.threads) >= LEAST_ROWS
-        colour = drawing.COLOURS[i % 10]
-        text = ": too few counts to fit"
-        if enough:
-            grid = np.geomspace(1, table.threads.max(), 60)
-            fits.plot(grid, fit(table).gbps(grid), color=colour, linewidth=1)
-            errors = np.abs(np.log(left_out_errors(table)))
-            text = f": off by {100 * math.expm1(np.median(errors)):.0f} %, at most " \
-                   f"{100 * math.expm1(errors.max()):.0f} %"
-        fits.plot(table.threads, table.gbps, "o" if table.ours else "D", color=colour, markersize=5,
-                  label=table.name + text)
-    fits.set_xscale("log", base=2)
-    fits.set_yscale("log")
-    for axis in (fits.xaxis, fits.yaxis):
-        drawing.numbers(axis)
-        drawing.major_only(axis)
-    fits.set_yticks([2, 5, 10, 20, 40])
-    fits.set_xlabel("threads")
-    fits.set_ylabel("GB/s")
-    fits.set_title("each table, and the model fitted to it")
-    fits.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2,
-                title="how far off on rows it was not fitted to: median, worst")
+              if len(table.threads) >= LEAST_ROWS]
+    fig, (misses, elsewhere) = drawing.subplots(1, 2, figsize=(14, 2 + 0.3 * len(tables)),
+                                                width_ratios=[2, 3])
+    for y, table in enumerate(tables):
+        errors = 100 * np.expm1(np.abs(np.log(left_out_errors(table))))
+        colour = drawing.COLOURS[0] if table.ours else "0.45"
+        misses.plot([np.median(errors), errors.max()], [y, y], color="0.8", linewidth=1)
+        misses.plot(np.median(errors), y, "o", color=colour)
+        misses.plot(errors.max(), y, "x", color=colour)
+    drawing.label_rows(misses, [table.name for table in tables])
+    misses.tick_params(axis="y", labelsize="small")
+    misses.set_xlim(left=0)
+    misses.set_xlabel("% off on a thread count left out of the fit;\ndot: median, cross: worst")
+    misses.set_title("time(N) = N dispatch + bytes / min(N one, limit)", fontsize="small")
     _elsewhere(elsewhere, cpus, one_thread_gbps, limit_gbps, dispatch_us)
-    fig.suptitle("time(N) = N dispatch + bytes / min(N one, limit)")
     return fig
 
 

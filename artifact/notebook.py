@@ -35,6 +35,7 @@ class Notebook:
         self.run, self.parameters = _parameters(self.question, namespace)
         self.key = planning.key_of(self.question, self.run, self.parameters)
         self.drawn: list[dict] = []
+        self.tables: list[dict] = []
         self.measured = self._measured()
         # Read now: what is damaged is told before the first figure.
         self.samples: dict[str, list] = self.measured.cells
@@ -45,18 +46,16 @@ class Notebook:
         """Draws an experiment's figure, shows it and keeps it as PNG and SVG. Who cannot
         see it is told what ``draw`` says of itself.
 
-        name: EXPERIMENT, or EXPERIMENT:NAME where it has several figures;
-        options go to ``draw`` behind the samples.
+        name: EXPERIMENT, or EXPERIMENT:NAME where it has another name; A+B:NAME where
+        it is of two experiments. options go to ``draw`` behind the samples.
         """
         from IPython.display import Image, Markdown, display
 
-        experiment, _, own_name = name.partition(":")
-        if experiment not in self.samples:
-            display(Markdown(f"*Figure {name} is skipped: {self._why_not(experiment)}.*"))
+        file, found = self._asked(name)
+        if not found:
             return
-        fig = draw(self.samples[experiment], **options)
-        file = (own_name or experiment) + self.key.removeprefix(self.question.notebook)
-        box = drawing.write_below(fig, self._footer(experiment)).padded(0.1)
+        fig = draw(found, **options)
+        box = drawing.write_below(fig, self._footer(found)).padded(0.1)
         for ending in ("png", "svg"):
             path = self.run.figures / f"{file}.{ending}"
             if ending in paths.PICTURES:
@@ -70,7 +69,34 @@ class Notebook:
         display(Markdown(f"*{caption}*"))
         self.drawn.append({"file": file, "caption": caption,
                            "shows": _shows(draw), "function": f"{draw.__module__}.{draw.__name__}",
-                           "cells": [samples.cell.id for samples in self.samples[experiment]]})
+                           "cells": [samples.cell.id for samples in found]})
+
+    def table(self, name: str, make: Callable, caption: str) -> None:
+        """Shows numbers as a table and keeps them: as figure(), but ``make`` returns a
+        frame of texts."""
+        from IPython.display import Markdown, display
+
+        file, found = self._asked(name)
+        if not found:
+            return
+        rows = make(found)
+        display(Markdown(frames.as_markdown(rows)))
+        display(Markdown(f"*{caption}*"))
+        self.tables.append({"file": file, "caption": caption, "columns": list(rows.columns),
+                            "rows": rows.to_numpy().tolist()})
+
+    def _asked(self, name: str) -> tuple[str, list]:
+        """What is drawn is kept as, and the samples for it; none, where it is said that
+        some are missing."""
+        from IPython.display import Markdown, display
+
+        experiments, _, own_name = name.partition(":")
+        wanted = experiments.split("+")
+        missing = [each for each in wanted if each not in self.samples]
+        if missing:
+            display(Markdown(f"*Figure {name} is skipped: {self._why_not(missing[0])}.*"))
+        return (own_name or experiments) + self.key.removeprefix(self.question.notebook), \
+            [] if missing else [samples for each in wanted for samples in self.samples[each]]
 
     def frame(self, experiment: str, channel: str = "") -> pd.DataFrame:
         """The samples of an experiment, one row each, in columns with units.
@@ -102,6 +128,7 @@ class Notebook:
             "parameters": {"run": self.run.name, **self.parameters},
             "modified": self.changes,
             "figures": self.drawn,
+            "tables": self.tables,
             "skipped": self.measured.plan.skipped,
             "mixture": measured.mixture(timed),
             "provisional": self.measured.provisional,
@@ -151,9 +178,8 @@ class Notebook:
                          f"choose from {', '.join(self.question.experiments)}")
         return _told(self.measured.plan.skipped) or "not in this run"
 
-    def _footer(self, experiment: str) -> str:
+    def _footer(self, found: list) -> str:
         """What a figure rests on: where it was measured, and how well it repeats."""
-        found = self.samples[experiment]
         changed = "; modified: " + " ".join(self.changes) if self.changes else ""
         if isinstance(found[0], KernelSamples):
             return f"run {self.run.name}: " + "\n".join(map(_origin, found)) + changed

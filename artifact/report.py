@@ -81,7 +81,7 @@ def write(run: paths.Run) -> Path:
     """Makes the report from what the notebooks kept; no network is needed to
     read it, and it can be mailed as it is."""
     parts = {name: kept.read(run, name) for name in QUESTIONS}
-    figures = {figure["file"] for part in parts.values() for figure in part["figures"]}
+    shown = kept.shown(run)
     for name, part in parts.items():
         part["title"] = execution.title(QUESTIONS[name])
         for figure in part["figures"]:
@@ -99,7 +99,7 @@ def write(run: paths.Run) -> Path:
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
         short=claims.SIGNS, tally=claims.tally(verdicts),
-        drawn=figures, coverage=demands.coverage(figures, dict(everything.plan.skipped)),
+        drawn=shown, coverage=demands.coverage(shown, dict(everything.plan.skipped)),
         facts=_flat(everything.machine), machine=everything.machine,
         summary=machine.summary(everything.machine),
         request=published.REQUEST, sources=published.sources(),

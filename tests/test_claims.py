@@ -231,9 +231,9 @@ def test_an_older_run_without_the_posted_series_is_answered_too(everything):
 
 
 def test_a_demand_has_its_figures_or_the_reason():
-    rows = demands.coverage({"victim", "timer"}, {"energy per GiB": "no counters"})
+    rows = demands.coverage({"recovery"}, {"energy per GiB": "no counters"})
     found = {demand.id: answer for demand, answer in rows}
-    assert found["D7"] == "victim, timer; not drawn here: pareto"
+    assert found["D8"] == "recovery; not drawn here: victim"
     assert "energy per GiB: no counters" in found["D19"] and "idle states" in found["D19"]
     assert "patch's to bring" in found["D24"]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from artifact import estimate, teams
+from artifact import drawing, estimate, teams
 from artifact.cells import CALLER_CPU, REPLICAS, TWIN, WORKERS_CPU, Cell
 from artifact.estimate import Estimate
 from artifact.experiments import break_even, charge, concurrent, idle_scan, load, victim
@@ -107,8 +107,9 @@ def test_a_timer_that_never_woke_up_is_told_in_its_row():
                    channels={ALONE: woken, SERIAL: woken})
     samples = dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label="timer"))
     assert len(victim.wakeups(samples, TEAM)) == 0
-    fig = victim.timer_figure([samples])
-    assert [text.get_text() for text in fig.axes[0].texts] == ["never woke up in a window"]
+    fig, ax = drawing.subplots()
+    victim._wake_ups(ax, samples, {0: ALONE, 1: TEAM})
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("never woke up", 1)]
 
 
 WINDOWS = ("--victim=integer", "--window=20", "--rate=500")
@@ -132,7 +133,6 @@ def test_a_victims_loss_and_what_it_is_made_of():
     samples = windows(beside=1.25e-6)
     assert victim.victim_rate(samples, TEAM).value == pytest.approx(0.8, rel=0.02)
     assert victim.taken_share(samples, TEAM) == pytest.approx(0.25)
-    assert victim.switches_per_second(samples, TEAM) == pytest.approx(24 * 16 / (16 * 12 * 0.02))
     assert victim.copy_speed(samples, TEAM).value == pytest.approx(0.5)
     assert victim.copies_per_second(samples, TEAM) == pytest.approx(10 / (12 * 0.020))
     assert not victim.victim_rate(samples, SERIAL).differs_from_1

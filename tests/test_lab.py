@@ -119,7 +119,7 @@ def test_notebooks_are_drawn_from_what_is_there(lab_run, name):
     kept, = (folder / "ours" / "notebooks").glob(f"{name}*.json")
     found = json.loads(kept.read_text())
     assert "These are instruction counts; they say nothing about how fast bytes move" in found["answer"]
-    assert len(found["figures"]) == (2 if name.startswith("07") else 4)
+    assert len(found["figures"]) == 2
     executed = nbformat.read(kept.with_suffix(".ipynb"), as_version=4)
     assert not any("is skipped" in str(cell.get("outputs")) for cell in executed.cells)
 

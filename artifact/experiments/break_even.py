@@ -99,8 +99,8 @@ def sizes_figure(cells: list[Samples]) -> Figure:
                 "<" if value == edges[0] else ">", color=drawing.COLOURS[0], clip_on=False,
                 markerfacecolor=drawing.COLOURS[0] if estimate.is_stable(samples) else "white")
     drawing.label_rows(ax, list(curves))
-    drawing.right_texts(ax, list(curves), {
-        label: _sizes(pays_from(curve)) for label, curve in curves.items()}, size="small")
+    drawing.columns(ax, list(curves), {"": {
+        label: _sizes(pays_from(curve)) for label, curve in curves.items()}})
     drawing.sizes_axis(ax, sizes, list(map(spoken, sizes)), rotation=45)
     ax.set_xlim(*edges)
     ax.set_xlabel("bytes per copy from which the team is faster")

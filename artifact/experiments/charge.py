@@ -65,9 +65,7 @@ def charge_figure(cells: list[Samples]) -> Figure:
         ax.set_title((f"limited to {limit} % of a CPU" if limit else "no limit") +
                      f"\nbest serial: {estimate.gbps(samples, best):.1f} GB/s")
         ax.set_xlabel("throughput over the best serial copy's, 64 folios")
-        drawing.right_texts(ax, names, {
-            samples.cell.policy(arm).label: f"{charged_share(samples, arm):.0%}"
-            for arm in teams.teams(samples)})
-    fig.suptitle("Who is charged? The migrator alone is in the cgroup. At the right: the share of "
-                 "the CPU time\nthat is charged to it")
+        drawing.columns(ax, names, {"charged\nto migrator": {
+            samples.cell.policy(arm).label: labels.percent(charged_share(samples, arm))
+            for arm in teams.teams(samples)}})
     return fig

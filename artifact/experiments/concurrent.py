@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from artifact import drawing, estimate, labels, teams
+from artifact import drawing, estimate, teams
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, doubling, on_cpus, that_fit
@@ -16,6 +16,7 @@ from artifact.problem import Misuse
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -64,50 +65,46 @@ def latencies(samples: Samples, arm: str) -> np.ndarray:
     return np.concatenate(found) if found else samples.seconds[arm].ravel()
 
 
-def slowest_share(samples: Samples, arm: str) -> float:
-    """How much longer the slowest migrator of a crowd took than the mean one:
-    the median over samples."""
-    count = crowd(samples)
-    if count == 1:
-        return 1.0
-    # A row for each sample; in it the migrators' copies, one migrator after the other.
-    each = np.concatenate(samples.channels[arm]["latency"]).reshape(
-        samples.seconds[arm].size, count, -1)
-    took = each.sum(axis=2)
-    return float(np.median(took.max(axis=1) / took.mean(axis=1)))
-
-
 def crowds_figure(cells: list[Samples]) -> Figure:
-    """Several migrators: total throughput above, single copies below."""
+    """Several migrators at once, by how many: total throughput, how long the slowest
+    copies take, and CPU time, each over the best serial copies'."""
     cells = sorted(cells, key=crowd)
-    names = labels.labels_of(cells)
-    fig, grid = drawing.subplots(2, len(cells), sharey="row", squeeze=False, figsize=(
-        3.4 + 3.7 * len(cells), 1.8 + 0.62 * len(names)))
-    for (above, below), samples in zip(grid.T, cells):
-        count = crowd(samples)
-        best = estimate.best_serial(samples)
-        rows = {samples.cell.policy(arm).label: estimate.speedup(samples, arm, best)
-                for arm in teams.teams(samples)}
-        drawing.ratio_dots(above, names, rows, samples)
-        drawing.at_one(above)
-        drawing.show_all_dots(above, [ratio.value for ratio in rows.values()], "x")
-        above.set_xlabel("total throughput over the best\nserial copies', as many at once")
-        above.set_title(f"{count} migrator{'s' if count > 1 else ''}\nbest serial: "
-                        f"{samples.cell.of(best).primitive}, "
-                        f"{estimate.gbps(samples, best):.1f} GB/s, "
-                        f"{estimate.gbps(samples, best) / count:.1f} each", fontsize="small")
-        drawing.right_texts(above, names, {
-            samples.cell.policy(arm).label: f"{estimate.gbps(samples, arm) / count:.1f} GB/s"
-            + (f", {slowest_share(samples, arm):.2f}" if count > 1 else "")
-            for arm in teams.teams(samples)})
-        for arm in (best, *teams.teams(samples)):
-            y = -1 if arm == best else names.index(samples.cell.policy(arm).label)
-            drawing.quantiles(below, latencies(samples, arm) * 1e6, y)
-        drawing.log_axis(below, "x", "us for a copy, as its migrator sees it")
-    drawing.label_rows(grid[0][0], names)
-    drawing.label_rows(grid[1][0], ["best serial copy", *names], first=-1)
-    drawing.quantile_legend(grid[1][0])
-    drawing.legend_below(fig, grid[1][0])
-    fig.suptitle("Several migrators at once, workers from one pool. At the right: throughput "
-                 "of each, and the time of the slowest migrator over the mean one's")
+    fig, panels = drawing.subplots(1, 3, figsize=(15, 5))
+    for i, policy in enumerate(teams.policies(cells)):
+        here = [(samples, arm) for samples in cells if (arm := teams.arm_of(samples, policy.id))]
+        # Beside each other: most are about as fast.
+        x = np.array([crowd(samples) for samples, _ in here]) * (1 + 0.02 * (i - 3))
+        look: dict[str, typing.Any] = {"color": drawing.COLOURS[i], "linewidth": 1}
+        rows = drawing.as_rows(estimate.speedup(*each, estimate.best_serial(each[0]))
+                               for each in here)
+        panels[0].plot(x, rows["speedup"], **look)
+        drawing.dots(panels[0], x, rows["speedup"], rows, horizontal=False, label=policy.label,
+                     colour=drawing.COLOURS[i], marker=drawing.MARKERS[i % 7],
+                     stable=all(estimate.is_stable(samples) for samples, _ in here))
+        drawing.show_all_dots(panels[0], rows["speedup"], "y")
+        for ax, of in ((panels[1], _slow_seconds), (panels[2], teams.cpu_per_gib)):
+            ax.plot(x, [of(samples, arm) / of(samples, estimate.best_serial(samples))
+                        for samples, arm in here],
+                    marker=drawing.MARKERS[i % 7], markersize=5, **look)
+    for ax, label in zip(panels, ("total throughput", "p99 of a single copy's time", "CPU time")):
+        _crowd_axis(ax, cells)
+        ax.set_title(f"{label}, over the best serial copies'", fontsize="medium")
+    for ax in panels[1:]:
+        drawing.log_axis(ax, "y", "")
+    drawing.legend_below(fig, panels[0], columns=3)
     return fig
+
+
+def _slow_seconds(samples: Samples, arm: str) -> float:
+    """Of the slowest one in a hundred copies, pooled."""
+    return float(np.quantile(latencies(samples, arm), 0.99))
+
+
+def _crowd_axis(ax: Axes, cells: list[Samples]) -> None:
+    drawing.at_one(ax, "y")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks([crowd(samples) for samples in cells], [
+        f"{crowd(samples)}\n{estimate.gbps(samples, estimate.best_serial(samples)):.1f} GB/s"
+        for samples in cells])
+    drawing.major_only(ax.xaxis)
+    ax.set_xlabel("migrators at once, and what serial copies move in all")

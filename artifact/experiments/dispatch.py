@@ -8,13 +8,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from artifact import drawing, labels, teams
+from artifact import drawing, estimate, labels, teams
 from artifact.cells import Cell
 from artifact.ingredients import Teams, not_empty
 from artifact.problem import Misuse
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -52,36 +53,71 @@ def instruments(samples: Samples) -> dict[str, float]:
             for key, label in known.items() if all(key in fact for fact in samples.facts)}
 
 
-PHASES = {"allocated": "work items allocated", "queued": "all queued",
-          "first start": "first worker starts", "last start": "last worker starts",
-          "last end": "last byte", "joined": "caller goes on"}
+# What a copy is made of, by the moment that ends it; none of the others is later.
+PHASES = {"queued": "work items allocated and queued", "last start": "wait for the last worker",
+          "last end": "copy", "joined": "caller goes on"}
 
 
-def empty_job_figure(cells: list[Samples]) -> Figure:
-    """When what happens in an empty job, by how long everybody slept."""
-    return phases_figure(cells, "Where the time of an empty job goes")
+def moments_us(samples: Samples, arm: str) -> list[float]:
+    """Where each phase ends, in us since the call: medians over all processes, each no
+    earlier than the one before. A moment that an arm does not have, as no worker began
+    or none was asked, takes no time."""
+    found, last = [], 0.0
+    for phase in PHASES:
+        if phase in samples.channels[arm]:
+            last = max(last, 1e6 * float(np.median(np.concatenate(samples.channels[arm][phase]))))
+        found.append(last)
+    return found
 
 
-def phases_figure(cells: list[Samples], title: str) -> Figure:
-    """A row for each policy, a dot for each moment, a panel for each cell."""
-    names = labels.labels_of(cells)
-    fig, panels = drawing.rows_of_panels(len(cells), names, width=3.9, sharex=True)
-    for ax, samples in zip(panels, cells):
-        for arm in teams.teams(samples):
-            y = names.index(samples.cell.policy(arm).label)
-            for i, phase in enumerate(PHASES):
-                # None began where all was taken back, or none was asked.
-                if phase in samples.channels[arm]:
-                    us = 1e6 * np.median(np.concatenate(samples.channels[arm][phase]))
-                    ax.plot(us, y, "o", color=drawing.COLOURS[i], markersize=5)
-        drawing.line(ax, 1e6 * teams.serial_seconds(samples), "-", "best serial copy, whole")
-        for (label, seconds), style in zip(instruments(samples).items(), (":", "-.")):
-            drawing.line(ax, 1e6 * seconds, style, f"round trip: {label}")
-        pause = pause_us(samples)
-        ax.set_title(f"after {pause} us of sleep" if pause else "one after the other")
-        drawing.log_axis(ax, "x", "us since the call, median")
-    for i, label in enumerate(PHASES.values()):
-        panels[0].plot([], [], "o", color=drawing.COLOURS[i], label=label)
-    drawing.legend_below(fig, panels[0], columns=3)
-    fig.suptitle(title)
+def phases_figure(cells: list[Samples]) -> Figure:
+    """Where the time goes of a job of nothing and of a copy of one huge page, by policy.
+
+    cells: of jobs of nothing, the one after the longest pause is drawn; and of load,
+    the one of the lowest.
+    """
+    empty = sorted((s for s in cells if s.cell.experiment == "dispatch"), key=pause_us)
+    whole = min((s for s in cells if s.cell.experiment == "load"), key=teams.load_percent)
+    names = labels.labels_of([*empty, whole])
+    fig, (nothing, copy) = drawing.subplots(1, 2, sharey=True, figsize=(14, 1.8 + 0.36 * len(names)))
+    _segments(nothing, empty[-1], names)
+    for samples, marker in zip(empty[:-1], "|x+"):
+        arms = teams.teams(samples)
+        nothing.plot([moments_us(samples, arm)[-1] for arm in arms],
+                     [names.index(samples.cell.policy(arm).label) for arm in arms], marker,
+                     color="black", label=f"the same {_after(samples)}", markersize=7)
+    for (text, seconds), style in zip(instruments(empty[-1]).items(), (":", "-.")):
+        drawing.line(nothing, 1e6 * seconds, style, f"round trip: {text}")
+    nothing.set_title(f"nothing to copy, {_after(empty[-1])}")
+    _segments(copy, whole, names)
+    drawing.line(copy, 1e6 * teams.serial_seconds(whole), "-", "best serial copy")
+    copy.set_title(f"one huge page, {_after(whole)}")
+    best = teams.cpu_per_gib(whole, estimate.best_serial(whole))
+    drawing.columns(copy, names, {"CPU time over\nbest serial\'s": {
+        whole.cell.policy(arm).label: f"{teams.cpu_per_gib(whole, arm) / best:.1f}x"
+        for arm in teams.teams(whole)}})
+    for ax in (nothing, copy):
+        ax.set_xlabel("us since the call")
+        ax.set_xlim(left=0)
+    drawing.label_rows(nothing, names)
+    handles, texts = nothing.get_legend_handles_labels()
+    more = copy.get_legend_handles_labels()
+    fig.legend([*handles, *more[0][:1]], [*texts, *more[1][:1]], loc="upper center",
+               bbox_to_anchor=(0.5, -0.01), ncols=4, fontsize="small")
     return fig
+
+
+def _segments(ax: Axes, samples: Samples, names: list[str]) -> None:
+    """A bar for each policy, of the phases one after the other."""
+    for arm in teams.teams(samples):
+        y, begins = names.index(samples.cell.policy(arm).label), 0.0
+        for i, ends in enumerate(moments_us(samples, arm)):
+            ax.barh(y, ends - begins, left=begins, height=0.62, color=drawing.COLOURS[i])
+            begins = ends
+    for i, phase in enumerate(PHASES.values()):
+        ax.bar(0, 0, color=drawing.COLOURS[i], label=phase)
+
+
+def _after(samples: Samples) -> str:
+    pause = pause_us(samples)
+    return f"after {pause} us of sleep" if pause else "without a pause"

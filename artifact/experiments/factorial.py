@@ -58,46 +58,54 @@ def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> 
                               dispatch=dispatch)[0]
 
 
-FACTORS = {("serial", "bulk", "wake"): "serial, bulk",
-           ("parallel", "page", "wake"): "parallel, per page, woken",
-           ("parallel", "bulk", "wake"): "parallel, bulk, woken",
-           ("parallel", "page", "spin"): "parallel, per page, spinning",
-           ("parallel", "bulk", "spin"): "parallel, bulk, spinning"}
+# By what is called, the steps from the serial 2017 loop on.
+STEPS = {"page": (("parallel", "page", "wake"), ("parallel", "page", "spin")),
+         "bulk": (("serial", "bulk", "wake"), ("parallel", "bulk", "wake"),
+                  ("parallel", "bulk", "spin"))}
+RULE_LABELS = {"page": "a call for each base page", "bulk": "one bulk call"}
+STEP_MARKERS = {("serial", "wake"): ("s", "serial"), ("parallel", "wake"): ("o", "threads, woken"),
+                ("parallel", "spin"): ("^", "threads, spinning")}
 
 
 def factorial_figure(cells: list[Samples]) -> Figure:
-    """{serial, parallel} x {per page, bulk} x primitive, a panel per batch,
-    with the part of each parallel gain that batching alone gives."""
+    """Batching and threading told apart: from the serial 2017 loop of each copy routine to
+    bulk calls, threads, and threads that spin; and what share of it batching alone gives."""
     fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(6 + 5.5 * len(cells), 6),
                                    width_ratios=[3] * len(cells) + [2])
     for ax, samples in zip(panels, cells):
         primitives = samples.cell.primitives
-        for i, (key, label) in enumerate(FACTORS.items()):
-            arms = [_factor_arm(samples, p, key) for p in primitives]
-            rows = drawing.as_rows(estimate.speedup(
-                samples, arm, _factor_arm(samples, p, ("serial", "page", "wake")))
-                for p, arm in zip(primitives, arms))
-            y = [n + 0.15 * (i - (len(FACTORS) - 1) / 2) for n in range(len(primitives))]
-            drawing.dots(ax, rows["speedup"], y, rows, horizontal=True,
-                         colour=drawing.COLOURS[i], label=label,
-                         stable=estimate.is_stable(samples))
-            for each in panels[:-1]:
-                drawing.show_all_dots(each, rows["speedup"], "x")
+        shown = [1.0]
+        for y, p in enumerate(primitives):
+            for i, steps in enumerate(STEPS.values()):
+                shown += _steps(ax, samples, p, steps, y + 0.36 * (i - 0.5), drawing.COLOURS[i])
         drawing.at_one(ax)
-        ax.set_yticks(range(len(primitives)), primitives)
+        ax.set_xlim(min(shown) - 0.08, max(shown) + 0.08)
+        drawing.label_rows(ax, list(primitives))
         ax.set_title(labels.folios_label(samples))
-        ax.set_xlabel("speed-up over the serial 2017 loop of the same primitive")
-        ax.invert_yaxis()
-        right = ax.secondary_yaxis("right")
-        right.set_yticks(range(len(primitives)),
-                         [_share_text(samples, p) for p in primitives], fontsize="small")
-        right.tick_params(length=0)
+        ax.set_xlabel("speed over the serial 2017 loop of the same copy routine")
+        drawing.columns(ax, list(primitives), {"batching's share\nof the gain": {
+            p: _share_text(samples, p) for p in primitives}}, width=90)
+    for rule, colour in zip(STEPS, drawing.COLOURS):
+        panels[0].plot([], [], color=colour, linewidth=4, label=RULE_LABELS[rule])
+    for marker, label in STEP_MARKERS.values():
+        panels[0].plot([], [], marker, color="0.3", label=label)
     _published_factorial(panels[-1])
     drawing.legend_below(fig, panels[0], columns=5)
-    threads = max(samples.cell.of(v).threads for v in cells[0].cell.variants)
-    fig.suptitle(f"Batching and threading told apart, {threads} threads. At the right: the share of "
-                 "the gain of a\nspinning team with bulk calls that one serial bulk call has alone")
     return fig
+
+
+def _steps(ax: Axes, samples: Samples, primitive: str, steps, y: float, colour: str) -> list[float]:
+    """The steps of one copy routine in a row, joined; returns their ratios."""
+    loop = _factor_arm(samples, primitive, ("serial", "page", "wake"))
+    ratios = [estimate.speedup(samples, _factor_arm(samples, primitive, key), loop)
+              for key in steps]
+    values = [ratio.value for ratio in ratios]
+    ax.plot([1, *values], [y] * (1 + len(values)), color=colour, linewidth=0.8, alpha=0.6)
+    for nth, ((strategy, _, dispatch), ratio) in enumerate(zip(steps, ratios)):
+        drawing.dots(ax, [ratio.value], [y + 0.08 * (nth - 1)], drawing.as_rows([ratio]),
+                     horizontal=True, colour=colour, label=None,
+                     stable=estimate.is_stable(samples), marker=STEP_MARKERS[strategy, dispatch][0])
+    return values
 
 
 def _share_text(samples: Samples, primitive: str) -> str:

@@ -15,6 +15,7 @@ from artifact import drawing
 from artifact.samples import KernelSamples
 
 if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COSTS = {
@@ -47,56 +48,73 @@ def works_cost(samples: KernelSamples, queue: str) -> dict[int, float]:
             for arm in samples.values if arm.startswith(f"parallel:{queue}:")}
 
 
-def wrappings_figure(cells: list[KernelSamples]) -> Figure:
-    """The price of each wrapping, and of each loop, for a base page."""
-    fig, (costs, loops) = drawing.subplots(1, 2, figsize=(15, 4.8))
+def ladder_figure(cells: list[KernelSamples]) -> Figure:
+    """What bookkeeping costs inside a kernel: each wrapping of a page copy, each loop of
+    them, and handing one huge page to workqueues."""
+    fig, (costs, loops, works) = drawing.subplots(1, 3, figsize=(15, 4.6),
+                                                  width_ratios=[5, 4, 4])
+    _wrappings(costs, cells)
+    _rungs(loops, cells)
+    _workqueues(works, cells)
+    unit = cells[0].unit_label
+    costs.set_xlabel(f"{unit} for each base page,\nless an empty loop; linear up to 10")
+    loops.set_xlabel(f"{unit} for each base page,\nbeyond bare page copies")
+    works.set_xlabel("works that one huge page is split into")
+    works.set_ylabel(f"{unit}\nbeyond one bulk copy")
+    drawing.legend_below(fig, costs, columns=3)
+    return fig
+
+
+def _look(cells: list[KernelSamples], nth: int) -> dict:
+    return {"color": drawing.COLOURS[nth], "marker": drawing.MARKERS[nth],
+            "label": cells[nth].name}
+
+
+def _beside(cells: list[KernelSamples], nth: int) -> float:
+    """Many are equal: each kernel has its own height in a row."""
+    return 0.16 * (nth - (len(cells) - 1) / 2)
+
+
+def _wrappings(ax: Axes, cells: list[KernelSamples]) -> None:
+    for i, samples in enumerate(cells):
+        ax.plot([cost(samples, arm) for arm in COSTS],
+                [y + _beside(cells, i) for y in range(len(COSTS))], linestyle="none",
+                **_look(cells, i))
+    drawing.label_rows(ax, list(COSTS.values()))
+    ax.set_xscale("symlog", linthresh=10)
+    ax.set_xticks([0, 5, 10, 30, 100, 500])
+    ax.set_xlim(right=800)
+    drawing.numbers(ax.xaxis)
+    drawing.major_only(ax.xaxis)
+    ax.set_title("the bookkeeping without a copy", fontsize="medium")
+
+
+def _rungs(ax: Axes, cells: list[KernelSamples]) -> None:
     rungs = {arm: label for arm, label in RUNGS.items()
              if any(arm in samples.values for samples in cells)}
     for i, samples in enumerate(cells):
-        look = {"color": drawing.COLOURS[i], "marker": drawing.MARKERS[i], "linestyle": "none",
-                "label": samples.name}
-        beside = 0.16 * (i - (len(cells) - 1) / 2)      # many are equal
-        costs.plot([cost(samples, arm) for arm in COSTS],
-                   [y + beside for y in range(len(COSTS))], **look)
-        found = {y + beside: value for y, arm in enumerate(rungs)
+        found = {y + _beside(cells, i): value for y, arm in enumerate(rungs)
                  if (value := beyond_bare(samples, arm)) is not None}
-        loops.plot(list(found.values()), list(found), **look)
+        ax.plot(list(found.values()), list(found), linestyle="none", **_look(cells, i))
         if not found:
-            loops.annotate(f"{samples.cell.kernel}: no address in high memory,\n"
-                           "so no bare copy to compare with", (0.98, 0.4), ha="right",
-                           xycoords="axes fraction", fontsize="small", color="0.35")
-    drawing.label_rows(costs, list(COSTS.values()))
-    drawing.label_rows(loops, list(rungs.values()))
-    costs.set_xscale("symlog", linthresh=10)
-    costs.set_xticks([0, 5, 10, 20, 50, 100, 200, 500])
-    costs.set_xlim(right=800)
-    drawing.numbers(costs.xaxis)
-    drawing.major_only(costs.xaxis)
-    loops.axvline(0, color="0.3", linewidth=1)
-    unit = cells[0].unit_label
-    costs.set_xlabel(f"{unit} for each base page, less an empty loop; linear up to 10")
-    loops.set_xlabel(f"{unit} for each base page, beyond bare page copies")
-    costs.set_title("the bookkeeping without a copy")
-    loops.set_title("the bookkeeping of each rung")
-    drawing.legend_below(fig, costs, columns=3)
-    fig.suptitle("What wrapping a page copy costs inside a kernel")
-    return fig
+            ax.annotate(f"{samples.cell.kernel}: no address in high memory,\n"
+                        "so no bare copy to compare with", (0.98, 0.42), ha="right",
+                        xycoords="axes fraction", fontsize="small", color="0.35")
+    drawing.label_rows(ax, list(rungs.values()))
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_title("the bookkeeping of each rung", fontsize="medium")
 
 
-def workqueues_figure(cells: list[KernelSamples]) -> Figure:
-    """What handing one huge page to workqueues costs."""
-    fig, ax = drawing.subplots(figsize=(8.5, 4.6))
+def _workqueues(ax: Axes, cells: list[KernelSamples]) -> None:
     for i, samples in enumerate(cells):
         for queue, style in (("highpri", "-"), ("unbound", "--")):
-            found = works_cost(samples, queue)
-            if found:
-                ax.plot(list(found), list(found.values()), style, marker=drawing.MARKERS[i],
-                        color=drawing.COLOURS[i], label=f"{samples.name}, system_{queue}_wq")
+            if found := works_cost(samples, queue):
+                ax.plot(list(found), list(found.values()), style,
+                        **{**_look(cells, i), "label": None})
                 ax.set_xticks(list(found))
+    for queue, style in (("highpri", "-"), ("unbound", "--")):
+        ax.plot([], [], style, color="0.3", label=f"system_{queue}_wq")
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("works that one huge page is split into")
-    ax.set_ylabel(f"{cells[0].unit_label} beyond one bulk copy")
-    drawing.legend_below(fig, ax, columns=2)
-    ax.set_title("What a workqueue costs inside a kernel, on one CPU" if cells[0].cell.counted
-                 else "What a workqueue costs inside a kernel")
-    return fig
+    ax.legend(loc="lower right", fontsize="small")
+    ax.set_title("a workqueue" + (", on one CPU" if cells[0].cell.counted else ""),
+                 fontsize="medium")

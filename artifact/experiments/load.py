@@ -8,11 +8,11 @@ import typing
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from artifact import drawing, estimate, labels, teams
 from artifact.cells import Cell
 from artifact.estimate import Estimate
-from artifact.experiments import dispatch
 from artifact.ingredients import Teams, not_empty, under_load
 from artifact.policies import BY_ID
 from artifact.problem import Misuse
@@ -72,82 +72,103 @@ def stale_share(samples: Samples, arm: str) -> Estimate | None:
     return estimate.rate(stale, found) if found.sum() else None
 
 
-def copy_phases_figure(cells: list[Samples]) -> Figure:
-    """When what happens in a parallel copy, at the lowest load."""
-    return dispatch.phases_figure([min(cells, key=teams.load_percent)],
-                                  "Where the time of a parallel copy goes")
-
-
 def start_delay_figure(cells: list[Samples]) -> Figure:
-    """How late the last worker starts, under background load."""
+    """How often and how long a copy waits for its last worker, by policy and load."""
     cells = sorted(cells, key=teams.load_percent)
     names = labels.labels_of(cells)
-    fig, panels = drawing.rows_of_panels(len(cells), names, width=4.6, sharex=True)
-    for ax, samples in zip(panels, cells):
+    fig, ax = drawing.subplots(figsize=(4 + 2.1 * len(cells), 1.6 + 0.36 * len(names)))
+    shade = drawing.pyplot().get_cmap("Oranges")
+    for x, samples in enumerate(cells):
         for arm in teams.teams(samples):
-            y, late = names.index(samples.cell.policy(arm).label), delays(samples, arm)
-            if len(late):
-                drawing.quantiles(ax, late * 1e6, y)
-        drawing.line(ax, 1e6 * teams.serial_seconds(samples), "-", "best serial copy, whole")
-        ax.set_title(labels.load_label(samples))
-        drawing.log_axis(ax, "x", "us from queueing to the last start")
-        drawing.right_texts(ax, names, {
-            samples.cell.policy(arm).label: _lateness(samples, arm)
-            for arm in teams.teams(samples)})
-    drawing.quantile_legend(panels[0])
-    drawing.legend_below(fig, panels[0])
-    fig.suptitle("How long work waits for a worker. At the right: the share of copies whose last "
-                 "worker\nhad not begun when the best serial copy would have been done, and of "
-                 "those that were\nover before any worker began (not in the dots)")
+            text, share = _lateness(samples, arm)
+            drawing.field(ax, x, names.index(samples.cell.policy(arm).label), text,
+                          shade(0.6 * share) if share is not None else "0.93")
+    drawing.label_rows(ax, names)
+    drawing.label_columns(ax, [f"{teams.load_percent(samples)} %" for samples in cells])
+    ax.set_xlabel("background load of each CPU")
+    ax.set_title("copies whose last worker came too late; median wait for it", fontsize="medium")
     return fig
 
 
-def _lateness(samples: Samples, arm: str) -> str:
-    late, taken = late_share(samples, arm), taken_back_share(samples, arm)
+def _lateness(samples: Samples, arm: str) -> tuple[str, float | None]:
+    """What a field says, and the share, 0..1, that colours it."""
+    late, taken, waits = late_share(samples, arm), taken_back_share(samples, arm), \
+        delays(samples, arm)
     if late is None:
-        return labels.percent(taken) + " over" if taken else "not asked"
-    return labels.percent(late.value) + (f", {labels.percent(taken)} over" if taken else "")
+        return ("all taken back" if taken else "no worker asked"), None
+    median = 1e6 * float(np.median(waits))
+    wait = f"{median:.0f} us" if median < 1000 else f"{median / 1000:.0f} ms"
+    back = f"; {labels.percent(taken)} back" if taken else ""
+    return f"{labels.percent(late.value)}; {wait}{back}", late.value
 
 
-def idle_pick_figure(cells: list[Samples]) -> Figure:
-    """Time and worth of copying only with CPUs that look idle, by load."""
-    cells = sorted(cells, key=teams.load_percent)
-    fig, (times, stale) = drawing.subplots(1, 2, figsize=(13, 4.8))
-    loads = range(len(cells))
-    for i, policy in enumerate((ANY_CPU, IDLE_CPU)):
-        ratios = [teams.time_ratio(s, teams.the_arm(s, policy)) for s in cells]
-        rows = drawing.as_rows(ratios)
-        drawing.dots(times, [x + 0.1 * (i - 0.5) for x in loads], rows["speedup"], rows,
-                     horizontal=False, colour=drawing.COLOURS[i], label=policy.label,
-                     stable=all(map(estimate.is_stable, cells)))
-        times.plot([x + 0.1 * (i - 0.5) for x in loads],
-                   [teams.tail_ratio(s, teams.the_arm(s, policy)) for s in cells], "x",
-                   color=drawing.COLOURS[i])
-    times.plot([], [], "x", color="0.3", label="p95 over p95")
-    drawing.at_one(times, "y")
-    drawing.log_axis(times, "y", "time over the best serial copy's")
-    times.set_title("time of a copy")
-    for x, samples in zip(loads, cells):
-        arm = teams.the_arm(samples, IDLE_CPU)
-        counts, share = samples.counts[arm], stale_share(samples, arm)
-        looked, idle = counts["scanned"].sum(), counts["found_idle"].sum()
-        stale.bar([x - 0.2], [100 * idle / max(looked, 1)], width=0.35, color=drawing.COLOURS[0],
-                  label="looks that found the CPU idle" if not x else None)
-        if share is None:
-            stale.annotate("never idle", (x + 0.2, 2), ha="center", fontsize="small")
-            continue
-        stale.bar([x + 0.2], [100 * share.value], width=0.35, color=drawing.COLOURS[3],
-                  yerr=drawing.ends(100 * (share.value - share.low),
-                                    100 * (share.high - share.value)),
-                  label="of those, busy when the work began" if not x else None)
-    stale.set_ylabel("%")
-    stale.set_ylim(0, 105)
-    stale.set_title("what the look was worth")
-    stale.legend(loc="upper right", fontsize="small")
-    times.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3, fontsize="small")
-    for ax in (times, stale):
-        ax.set_xticks(list(loads), [f"{teams.load_percent(s)} %" for s in cells])
-        ax.set_xlim(-0.6, len(cells) - 0.4)
-        ax.set_xlabel("background load of each CPU")
-    fig.suptitle("Copying only with CPUs that look idle")
+def idle_picks(cells: list[Samples]) -> pd.DataFrame:
+    """Copying only with CPUs that look idle: a row for each load, with times over the
+    best serial copy's."""
+    return pd.DataFrame([_idle_pick(samples) for samples in sorted(cells, key=teams.load_percent)])
+
+
+def _idle_pick(samples: Samples) -> dict[str, str]:
+    arm, any_cpu = (teams.the_arm(samples, policy) for policy in (IDLE_CPU, ANY_CPU))
+    counts, stale = samples.counts[arm], stale_share(samples, arm)
+    found = counts["found_idle"].sum() / max(counts["scanned"].sum(), 1)
+    return {"load of each CPU": f"{teams.load_percent(samples)} %",
+            "looks that found a CPU idle": labels.percent(found),
+            "of these busy when the work began": labels.percent(stale.value) if stale else "-",
+            **{f"{text} with {who}": f(samples, each) for who, each in (
+                ("idle CPUs only", arm), ("any CPU", any_cpu)) for text, f in (
+                ("time", lambda s, a: str(teams.time_ratio(s, a))),
+                ("p95", lambda s, a: f"{teams.tail_ratio(s, a):.2f}"))}}
+
+
+VERDICTS = {"no worse": drawing.COLOURS[2], "open": "0.45", "worse": drawing.COLOURS[3]}
+SIGNS = {"no worse": "\N{CHECK MARK}", "open": "?", "worse": "\N{MULTIPLICATION X}"}
+STRIP = 0.8, 1.3        # of time ratios, in which a margin of some percent can be seen
+
+
+def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
+    """Time of each policy over the best serial copy's, by load, with the verdict of a
+    one-sided test; beside it the same around the margin. Below, the series as posted.
+
+    cells: of load and of posted.
+    """
+    loaded, posted = ([samples for samples in cells if samples.cell.experiment == name]
+                      for name in ("load", "posted"))
+    loads = sorted({teams.load_percent(samples) for samples in cells})
+    names = labels.labels_of(loaded)
+    below = [f"as posted, {label}" for label in labels.labels_of(posted)]
+    fig, (grid, strip) = drawing.subplots(
+        1, 2, figsize=(7 + 1.7 * len(loads), 1.9 + 0.36 * len(names + below)), sharey=True,
+        width_ratios=[1.7 * len(loads), 4])
+    for samples in (*loaded, *posted):
+        x = loads.index(teams.load_percent(samples))
+        rows = names if samples in loaded else below
+        for arm in teams.teams(samples):
+            label = samples.cell.policy(arm).label
+            y = names.index(label) if rows is names else \
+                len(names) + below.index(f"as posted, {label}")
+            ratio, verdict = teams.no_worse(samples, arm, margin_percent)
+            drawing.field(grid, x, y, f"{SIGNS[verdict]} {_short(ratio)}", VERDICTS[verdict], 0.22)
+            drawing.dot_within(strip, STRIP, ratio, y + 0.16 * (x - (len(loads) - 1) / 2),
+                               VERDICTS[verdict], drawing.MARKERS[x % 7],
+                               estimate.is_stable(samples))
+    drawing.label_rows(grid, names + below)
+    drawing.label_columns(grid, [f"{load} %" for load in loads])
+    grid.set_xlabel("background load of each CPU")
+    grid.set_title("time over the best serial copy's", fontsize="medium")
+    drawing.at_one(strip)
+    drawing.line(strip, 1 + margin_percent / 100, "--", f"margin, fixed beforehand: {margin_percent} %")
+    strip.set_xlim(*STRIP)
+    strip.set_xlabel("the same, around the margin")
+    for x, load in enumerate(loads):
+        strip.plot([], [], drawing.MARKERS[x % 7], color="0.3", label=f"load of {load} %")
+    for verdict, colour in VERDICTS.items():
+        strip.plot([], [], "o", color=colour, label=f"{SIGNS[verdict]} {verdict}")
+    drawing.legend_below(fig, strip)
     return fig
+
+
+def _short(ratio: estimate.Estimate) -> str:
+    value, low, high = (f"{each:.2f}" if each < 10 else f"{each:.3g}"
+                        for each in (ratio.value, ratio.low, ratio.high))
+    return f"{value} [{low}, {high}]"

@@ -99,27 +99,6 @@ def _rung_arm(samples: Samples, rung: str) -> str:
     return samples.cell.where(rule=rule, map=cost)[0]
 
 
-def user_rungs_figure(cells: list[Samples]) -> Figure:
-    """Each rung of the ladder in user space, where it is timed."""
-    samples, = cells
-    own = samples.cell.own
-    rungs = {f"serial:page:{own}:map=2017": "loop of 2017",
-             f"serial:page:{own}:map=2026": "loop of 2026", f"serial:bulk:{own}": "one call"}
-    fig, ax = drawing.subplots(figsize=(8.5, 2.8))
-    for y, arm in enumerate(rungs):
-        found = estimate.added_ns(samples, arm, f"serial:page:{own}", samples.cell.pages)
-        stable = estimate.is_stable(samples)
-        ax.errorbar(found.value, y, fmt="o", color=drawing.COLOURS[0], elinewidth=1.2,
-                    markerfacecolor=drawing.COLOURS[0] if stable else "white",
-                    xerr=[[found.value - found.low], [found.high - found.value]]
-                    if np.isfinite(found.high) else None)
-    drawing.label_rows(ax, list(rungs.values()))
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_xlabel("ns for each base page, beyond bare page calls: timed, in user space")
-    ax.set_title(f"The same rungs in user space, with {own}")
-    return fig
-
-
 def calibrated_figure(cells: list[Samples], ladders: list[KernelSamples], mhz: float) -> Figure:
     """The map-cost sweep of 01 with what the kernels' own bookkeeping costs."""
     marks = []

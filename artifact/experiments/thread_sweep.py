@@ -79,46 +79,61 @@ def machine_limit(cells: list[Samples]) -> tuple[float, float]:
 
 
 def threads_figure(cells: list[Samples]) -> Figure:
-    """Threads against the best serial copy of the same rounds, per batch."""
-    fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(3 + 4 * (len(cells) + 1), 5.4))
+    """What threads add to the best serial copy and cost in CPU time, per batch; and what
+    was published."""
+    rows = _rows(cells[0])
+    fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(
+        3.5 + 4.4 * len(cells) + 3.5, 2.4 + 0.42 * len(rows)))
+    counts = sorted({samples.cell.of(arm).threads for samples in cells
+                     for arm in teams.teams(samples)})
     limit, limit_gbps = machine_limit(cells)
     for ax, samples in zip(panels, cells):
         best = estimate.best_serial(samples)
-        frame = estimate.table(samples, over=best)
-        frame = frame[frame["strategy"] == "parallel"]
-        frame["way"] = frame["dispatch"] + " " + frame["caller"]
-        for k, (primitive, rows_p) in enumerate(frame.groupby("primitive", sort=False)):
-            for i, (way, label) in enumerate(WAY_LABELS.items()):
-                rows = rows_p[rows_p["way"] == way].sort_values("threads")
-                x = rows["threads"] * (1 + 0.035 * (i - 1.5) + 0.012 * k)
-                ax.plot(x, rows["speedup"], color=drawing.COLOURS[i], linewidth=1,
-                        linestyle="-" if k == 0 else "--")
-                drawing.dots(ax, x, rows["speedup"], rows, horizontal=False, colour=drawing.COLOURS[i],
-                             label=f"{primitive}: {label}", stable=estimate.is_stable(samples),
-                             marker="o" if k == 0 else "s")
-        ax.axhline(limit, color="0.3", linestyle=":", linewidth=1)
-        ax.annotate(f"this machine's limit: {limit_gbps:.1f} GB/s", (0.02, limit),
-                    xycoords=("axes fraction", "data"), xytext=(0, 4),
-                    textcoords="offset points", color="0.25", fontsize="small")
-        drawing.show_all_dots(ax, [limit], "y")
-        drawing.at_one(ax, "y")
+        found = {arm: estimate.speedup(samples, arm, best) for arm in teams.teams(samples)}
+        for arm, ratio in found.items():
+            i = counts.index(samples.cell.of(arm).threads)
+            drawing.dots(ax, [ratio.value], [list(rows).index(_row(samples, arm))
+                                             + 0.14 * (i - (len(counts) - 1) / 2)],
+                         drawing.as_rows([ratio]), horizontal=True, label=None,
+                         colour=_shade(i, len(counts)), stable=estimate.is_stable(samples))
+        drawing.at_one(ax)
+        drawing.line(ax, limit, ":", f"this machine's limit: {limit_gbps:.1f} GB/s")
+        values = [limit, 1, *(ratio.value for ratio in found.values())]
+        ax.set_xlim(min(values) - 0.1, max(values) + 0.15)
+        drawing.label_rows(ax, list(rows.values()) if ax is panels[0] else [""] * len(rows))
         ax.set_title(f"{labels.folios_label(samples)}\nbest serial: {samples.cell.of(best).primitive}, "
                      f"{estimate.gbps(samples, best):.1f} GB/s", fontsize="medium")
-        _thread_axis(ax, sorted(set(frame["threads"])))
-        drawing.show_all_dots(ax, frame["speedup"], "y")
-    panels[0].set_ylabel("speed-up over the best serial copy")
+        ax.set_xlabel("speed over the best serial copy")
+        most = {arm: rows[_row(samples, arm)] for arm in found
+                if samples.cell.of(arm).threads == counts[-1]}
+        drawing.columns(ax, list(rows.values()), {f"CPU time,\n{counts[-1]} threads": {
+            label: f"{estimate.cpu_ratio(samples, arm, best).value:.1f}x"
+            for arm, label in most.items()}})
+    for i, count in enumerate(counts):
+        panels[0].plot([], [], "o", color=_shade(i, len(counts)),
+                       label=f"{count} thread{'s' * (count > 1)}")
     _published_threads(panels[-1])
-    drawing.legend_below(fig, panels[0], columns=2)
-    fig.suptitle("What threads add to the best serial copy")
+    drawing.legend_below(fig, panels[0], columns=5)
     return fig
 
 
-def _thread_axis(ax: Axes, counts: list[int]) -> None:
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(counts, [str(count) for count in counts])
-    drawing.major_only(ax.xaxis)
-    ax.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
-    ax.set_xlabel("threads that copy")
+def _row(samples: Samples, arm: str) -> tuple[str, str]:
+    """A row of the figure: how it is copied, and who helps."""
+    what = samples.cell.of(arm)
+    return what.primitive, f"{what.dispatch} {what.caller}"
+
+
+def _rows(samples: Samples) -> dict[tuple[str, str], str]:
+    """The labels of the rows, in the order of the plan's routines and of WAYS."""
+    there = dict.fromkeys(_row(samples, arm) for arm in teams.teams(samples))
+    primitives = list(dict.fromkeys(primitive for primitive, _ in there))
+    return {(p, way): f"{p}: {label}" for p in primitives
+            for way, label in WAY_LABELS.items() if (p, way) in there}
+
+
+def _shade(nth: int, of: int) -> typing.Any:
+    """More threads are darker."""
+    return drawing.pyplot().get_cmap("viridis_r")(0.2 + 0.7 * nth / max(of - 1, 1))
 
 
 PUBLISHED_THREADS = {
@@ -151,54 +166,3 @@ def _published_threads(ax: Axes) -> None:
     ax.set_xlabel("threads")
     ax.set_title("published, over each series'\nown serial loop", fontsize="medium")
     ax.legend(fontsize="small", loc="upper left")
-
-
-def cpu_cost_figure(cells: list[Samples]) -> Figure:
-    """CPU time against speed-up, both over the best serial copy."""
-    fig, panels = drawing.subplots(1, len(cells), figsize=(2 + 5 * len(cells), 5.2), squeeze=False,
-                                   sharex=True, sharey=True)
-    for ax, samples in zip(panels[0], cells):
-        best = estimate.best_serial(samples)
-        for arm in teams.teams(samples):
-            what = samples.cell.of(arm)
-            way = list(WAY_LABELS).index(f"{what.dispatch} {what.caller}")
-            cost, gain = (f(samples, arm, best) for f in (estimate.cpu_ratio, estimate.speedup))
-            own = what.primitive == samples.cell.own
-            ax.errorbar(cost.value, gain.value,
-                        xerr=[[cost.value - cost.low], [cost.high - cost.value]],
-                        yerr=[[gain.value - gain.low], [gain.high - gain.value]],
-                        fmt="o" if own else "s", color=drawing.COLOURS[way], elinewidth=1,
-                        markersize=5, markerfacecolor=drawing.COLOURS[way] if
-                        estimate.is_stable(samples) else "white")
-            drawing.show_all_dots(ax, [cost.value], "x")
-            drawing.show_all_dots(ax, [gain.value], "y")
-            ax.annotate(str(what.threads), (cost.value, gain.value), xytext=(5, 3),
-                        textcoords="offset points", fontsize="x-small", color="0.3")
-        _published_cpu(ax)
-        drawing.at_one(ax, "y")
-        drawing.at_one(ax)
-        ax.set_title(f"{labels.folios_label(samples)}; best serial: "
-                     f"{estimate.cpu_seconds_per_gib(samples, best):.3f} CPU-s per GiB",
-                     fontsize="medium")
-        ax.set_xlabel("CPU time of caller and workers over the best serial copy's")
-        for axis in (ax.xaxis, ax.yaxis):
-            drawing.numbers(axis, "{:g}x")
-    panels[0][0].set_ylabel("speed-up over the best serial copy")
-    for i, label in enumerate(WAY_LABELS.values()):
-        panels[0][0].plot([], [], "o", color=drawing.COLOURS[i], label=label)
-    for marker, label in (("o", "the kernel's copy_page()"), ("s", "non-temporal stores")):
-        panels[0][0].plot([], [], marker, color="0.5", label=label)
-    drawing.legend_below(fig, panels[0][0], columns=3)
-    fig.suptitle("What the speed-up costs in CPU time (numbers are thread counts)")
-    return fig
-
-
-def _published_cpu(ax: Axes) -> None:
-    """S04: eight CPUs busy for the parallel time against one for the serial."""
-    serial, parallel = (published.value("S04", v, "us") for v in ("thp-migration", "thp+mt-copy"))
-    ax.plot([8 * parallel / serial], [serial / parallel], **drawing.PUBLISHED_STYLE)
-    drawing.show_all_dots(ax, [8 * parallel / serial], "x")
-    drawing.show_all_dots(ax, [serial / parallel], "y")
-    ax.annotate("published:\n8 threads, 2016", (8 * parallel / serial, serial / parallel),
-                xytext=(-6, -6), textcoords="offset points", ha="right", va="top",
-                fontsize="small", color="0.35")
