@@ -19,7 +19,7 @@ from artifact.plan import Plan
 from artifact.problem import Problem
 from artifact.questions import QUESTIONS
 from artifact.samples import Samples
-from artifact.verdicts import changelog, claims, demands
+from artifact.verdicts import changelog, claims, demands, figures
 from artifact.verdicts import tests as tested
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
@@ -96,9 +96,21 @@ def test_published_ratios_are_those_of_the_published_figures():
 def test_every_figure_that_answers_a_demand_is_one_of_ours():
     sources = "".join((paths.NOTEBOOKS / f"{name}.ipynb").read_text() for name in QUESTIONS)
     ours = {name.rpartition(":")[2]
-            for name in re.findall(r'notebook\.figure\(\\"([\w:-]+)\\"', sources)}
+            for name in re.findall(r'notebook\.(?:figure|table)\(\\"([\w:+-]+)\\"', sources)}
     for demand in demands.demands():
         assert set(demand.figures) <= ours, demand.id
+
+
+@pytest.mark.parametrize("region, measured, placed", [
+    ((1.0, math.inf), (1.2, 1.1, 1.3), (0.05, 0.15, 0.25)),        # an ordering: from the margin on
+    ((0.0, 1.0), (0.9, 0.8, 1.0), (-0.05, 0.05, 0.15)),
+    ((0.0, 1.0), (0.02, 0.01, 0.03), (0.92, 0.93, 0.94)),          # 0 is no edge
+    ((0.5, math.inf), (-0.1, -0.3, 0.1), (-0.8, -0.6, -0.4)),      # a share may be negative
+    ((0.9, 1.1), (1.2, 0.8, 1.3), (-0.2, -0.1, 0.1)),              # the middle is in the interval
+])
+def test_the_figure_of_claims_tells_how_far_inside_its_region_each_is(region, measured, placed):
+    found = figures._placed(Estimate(*measured), figures._edges(region))
+    assert found == pytest.approx(placed)
 
 
 def test_the_intervals_allow_for_the_number_of_claims(everything, verdicts):

@@ -10,7 +10,7 @@ import pytest
 from artifact import drawing, estimate, teams
 from artifact.cells import CALLER_CPU, REPLICAS, TWIN, WORKERS_CPU, Cell
 from artifact.estimate import Estimate
-from artifact.experiments import break_even, charge, concurrent, idle_scan, load, victim
+from artifact.experiments import break_even, charge, concurrent, dispatch, idle_scan, load, victim
 from artifact.experiments.victim import ALONE
 from artifact.policies import POLICIES, policy_of
 from artifact.samples import Samples
@@ -172,10 +172,12 @@ def test_stale_is_a_share_of_what_was_found_idle():
     assert load.stale_share(made({SERIAL: 1e-4, picky: 1e-4}, counts={picky: never}), picky) is None
 
 
-def test_only_what_nothing_beats_in_both_is_on_the_front():
-    front = victim._front({"serial": (0.0, 1.0), "fast": (0.5, 2.0), "slow": (0.5, 0.5),
-                           "mild": (0.1, 1.2)})
-    assert front == ["serial", "mild", "fast"]
+def test_the_phases_of_a_copy_follow_each_other_whatever_is_missing():
+    """A worker that began while the caller still queued, and none that ended."""
+    moments = {"queued": 5e-6, "last start": 3e-6, "joined": 9e-6}
+    samples = made({SERIAL: 1e-6, TEAM: 1e-6}, channels={
+        TEAM: {name: [np.full(10, at)] * 16 for name, at in moments.items()}})
+    assert dispatch.moments_us(samples, TEAM) == pytest.approx([5, 5, 5, 9])
 
 
 def test_the_published_cost_of_a_base_page_is_derived_from_the_published_times():

@@ -40,9 +40,12 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
     folder = drawn / "recorded" / name
     assert not (folder / "cells").exists()
     html = (folder / "report.html").read_text()
-    figures = [figure["file"] for notebook in QUESTIONS for figure in json.loads(
-        (folder / "notebooks" / f"{notebook}.json").read_text())["figures"]]
-    assert len(figures) == len(set(figures)) >= 30
+    parts = [json.loads((folder / "notebooks" / f"{notebook}.json").read_text())
+             for notebook in QUESTIONS]
+    figures, tables = ([each["file"] for part in parts for each in part[kind]]
+                       for kind in ("figures", "tables"))
+    assert 15 < len(figures) == len(set(figures)) <= 20 and tables
+    assert all(f'id="{table}"' in html for table in tables)
     for figure in figures:
         assert f'id="{figure}"' in html
         for ending in ("png", "svg"):
