@@ -53,7 +53,7 @@ def reproduce(arguments) -> None:
         say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
     passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run),
-                   live.on_terminal())
+                   live.chosen())
     _draw_last(run, lambda: drawn.draw(run, say))
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
@@ -136,7 +136,7 @@ def notebook(arguments) -> None:
         outlook.check(run, list(wanted.cells), arguments.minutes, say, outlook.ONE_NOTEBOOK)
         with execution.quick_look():
             passes.measure(run, list(wanted.cells), say, arguments.minutes, draw,
-                           live.on_terminal())
+                           live.chosen())
         _draw_last(run, draw)
     else:
         draw()

@@ -9,12 +9,24 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from artifact import drawing, estimate, frames, kept, machine, measured, paths, planning, steps
+from artifact import (
+    drawing,
+    estimate,
+    frames,
+    kept,
+    machine,
+    measured,
+    paths,
+    planning,
+    sharpness,
+    steps,
+)
 from artifact.answer import Answer
 from artifact.cells import Skipped
 from artifact.measured import Measured
 from artifact.measuring import passes
-from artifact.plan import Plan
+from artifact.measuring.progress import InNotebook
+from artifact.plan import Plan, missing
 from artifact.problem import Misuse, one_line
 from artifact.questions import find
 from artifact.samples import KernelSamples, Samples
@@ -36,9 +48,9 @@ class Notebook:
         self.key = planning.key_of(self.question, self.run, self.parameters)
         self.drawn: list[dict] = []
         self.tables: list[dict] = []
-        self.measured = self._measured()
+        self.plan, self.measures = self._planned()
         # Read now: what is damaged is told before the first figure.
-        self.samples: dict[str, list] = self.measured.cells
+        self.measured = self._read()
         for line in measured.mixture(self.measured.timed):
             print(f"mixed run: {line}")
 
@@ -91,12 +103,22 @@ class Notebook:
         from IPython.display import Markdown, display
 
         experiments, _, own_name = name.partition(":")
-        wanted = experiments.split("+")
-        missing = [each for each in wanted if each not in self.samples]
-        if missing:
-            display(Markdown(f"*Figure {name} is skipped: {self._why_not(missing[0])}.*"))
+        groups = {each: self.samples(each) for each in experiments.split("+")}
+        lacking = [each for each, found in groups.items() if not found]
+        if lacking:
+            display(Markdown(f"*Figure {name} is skipped: {self._why_not(lacking[0])}.*"))
         return (own_name or experiments) + self.key.removeprefix(self.question.notebook), \
-            [] if missing else [samples for each in wanted for samples in self.samples[each]]
+            [] if lacking else [samples for found in groups.values() for samples in found]
+
+    def samples(self, experiment: str) -> list:
+        """Those of an experiment, in the order of its cells; none, where it was skipped.
+        What is missing is measured first."""
+        wanted = [cell for cell in self.plan.cells if cell.experiment == experiment]
+        if self.measures and missing(self.run, wanted):
+            passes.measure(self.run, wanted, lambda line: print(line, flush=True),
+                           shown=InNotebook)
+            self.measured = self._read()
+        return self.measured.cells.get(experiment, [])
 
     def frame(self, experiment: str, channel: str = "") -> pd.DataFrame:
         """The samples of an experiment, one row each, in columns with units.
@@ -104,10 +126,10 @@ class Notebook:
         channel: instead one row for each value of that channel, as "wait" or
         "copy"; "counts": one row for each process, with what it counted.
         """
-        if experiment not in self.samples:
+        found = self.samples(experiment)
+        if not found:
             raise Misuse(f"no experiment {experiment!r}", self._why_not(experiment),
-                         f"choose from {', '.join(self.samples) or 'none'}")
-        found = self.samples[experiment]
+                         f"choose from {', '.join(self.measured.cells) or 'none'}")
         if not channel:
             return frames.samples_frame(found)
         return frames.counts_frame(found) if channel == "counts" else \
@@ -117,6 +139,8 @@ class Notebook:
         """Shows the answer, and keeps it with what it rests on for the report."""
         from IPython.display import Markdown, display
 
+        for experiment in self.question.experiments:
+            self.samples(experiment)
         values = planning.as_values(self.question, self.parameters)
         found = self.question.answered(self.measured, values) if self.measured.plan.cells else \
             Answer(f"Nothing could be measured here: {self.reasons()}.", {})
@@ -133,7 +157,7 @@ class Notebook:
             "mixture": measured.mixture(timed),
             "provisional": self.measured.provisional,
             "cells": list(map(_cell_row, timed)),
-            "kernels": [_kernel_row(samples) for group in self.samples.values()
+            "kernels": [_kernel_row(samples) for group in self.measured.cells.values()
                         for samples in group if isinstance(samples, KernelSamples)],
         })
 
@@ -154,22 +178,24 @@ class Notebook:
         return [f"{key}={value}" for key, value in
                 planning.changes(self.question, self.run, self.parameters).items()]
 
-    def _measured(self) -> Measured:
+    def _planned(self) -> tuple[Plan, bool]:
+        """What there is to show, and whether what is missing of it is measured."""
         if not self.question.own_cells:
             planning.as_values(self.question, self.parameters)      # checks them
-            return measured.of(self.run)
+            return Plan((), ()), False
         entry = planning.stored(self.run, self.question, self.parameters)
         if entry:
-            return Measured(self.run, entry.plan)
+            return entry.plan, False
         if not self.run.may_measure or paths.ONLY_DRAWS:
             if self.key == self.question.notebook:
-                return Measured(self.run, Plan((), NOT_IN_RUN))
+                return Plan((), NOT_IN_RUN), False
             raise Misuse(f"recorded run {self.run.name}", "it was recorded with other parameters "
                          f"than {' '.join(self.changes)}",
                          "take a run of your own to change a parameter")
-        wanted = planning.planned(self.run, [(self.question, self.parameters)])
-        passes.measure(self.run, list(wanted.cells), lambda line: print(line, flush=True))
-        return Measured(self.run, wanted)
+        return planning.planned(self.run, [(self.question, self.parameters)]), True
+
+    def _read(self) -> Measured:
+        return Measured(self.run, self.plan) if self.question.own_cells else measured.of(self.run)
 
     def _why_not(self, experiment: str) -> str:
         if experiment not in self.question.experiments and self.question.own_cells:
@@ -189,7 +215,7 @@ class Notebook:
         huge = min(s.huge_share for s in found)
         backing = "" if huge == 1 else f"; HUGE PAGES BEHIND ONLY {huge:.0%} OF THE BUFFERS"
         return (f"run {self.run.name}: {machine.summary(self.measured.machine)}\n"
-                f"{same}{backing}{_provisional(found)}{changed}{_steps(found)}")
+                f"{same}{backing}{_provisional(found)}{_draft(found)}{changed}{_steps(found)}")
 
 
 def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Parameters]:
@@ -261,6 +287,11 @@ def _origin(samples: KernelSamples) -> str:
 def _provisional(cells: list[Samples]) -> str:
     few = measured.provisional(cells)
     return f"; PROVISIONAL: {few}" if few else ""
+
+
+def _draft(cells: list[Samples]) -> str:
+    fewest = min(samples.cell.processes for samples in cells)
+    return f"; DRAFT: only {fewest} processes a cell" if any(map(sharpness.is_draft, cells)) else ""
 
 
 def _steps(cells: list[Samples]) -> str:

@@ -18,6 +18,10 @@ class Problem(Exception):
         super().__init__(f"{what}: {why}; {do}")
         self.what, self.why, self.do = what, why, do
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the line, in red, and no traceback."""
+        return [f"\N{ESCAPE}[31m{type(self).__name__}: {self}\N{ESCAPE}[0m"]
+
 
 class Misuse(Problem):
     """A name, parameter or option that means nothing."""

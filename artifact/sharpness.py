@@ -33,7 +33,14 @@ from artifact.samples import Samples
 
 LEAST = 0.75            # of a cell's most processes, however sharp it is
 FEWEST = 12             # processes, or the most where that is less
+DRAFT = 6               # processes; an interval of fewer is for the most part Student's t
 BEYOND_REACH = 1e6      # processes
+
+
+def is_draft(samples: Samples) -> bool:
+    """Whether so few processes were asked for that a cell is a first impression: that it
+    finds its own twin different says little."""
+    return samples.cell.processes < DRAFT
 
 
 def half_width(samples: Samples) -> float:

@@ -89,6 +89,7 @@ def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, addres
     cell = page.locator(".jp-Notebook .jp-CodeCell").first
     type_into(page, cell, TINY)
     run_all(page)
+    expect(page.get_by_text("\N{FULL BLOCK}").first).to_be_visible()
     expect(page.locator(".jp-RenderedImage img").first).to_be_visible()
     expect(page.get_by_text("Total throughput of several").first).to_be_visible()
     assert not page.get_by_text("news").count()
@@ -103,6 +104,10 @@ def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, addres
     type_into(page, cell, TINY.replace("rounds", "rouds"))
     run_all(page)
     expect(page.get_by_text("did you mean rounds?").first).to_be_visible()
+    type_into(page, cell, TINY.replace("this-machine", "recorded/kvm-epyc-2cpu"))
+    run_all(page)
+    expect(page.get_by_text("it was recorded with other parameters").first).to_be_visible()
+    assert not page.get_by_text("Traceback").count()
 
 
 def type_into(page, cell, text):

@@ -308,7 +308,8 @@ def test_stopped_after_the_first_look_a_whole_report_is_left(replayed, artifact,
         (run.drawn / "changelog.txt").read_text().split())
     assert not list(run.figures.glob("*.svg")) and ".svg" not in html
     monkeypatch.setattr(paths, "ONLY_DRAWS", True)
-    assert "PROVISIONAL: " in Notebook("01-serial-copy", {"run": run.name})._footer("serial-ladder")
+    drawn = Notebook("01-serial-copy", {"run": run.name})
+    assert "PROVISIONAL: " in drawn._footer(drawn.samples("serial-ladder"))
     said = artifact("claims", "--run", "again")
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout.endswith(f"provisional, of {found.provisional}: make reproduce goes on\n")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyperf
 import pytest
 
-from artifact import allocation, ctools, estimate, machine, paths, planning, questions
+from artifact import allocation, ctools, estimate, machine, paths, planning, questions, sharpness
 from artifact.measured import mixture
 from artifact.measuring import gate, looks, passes, progress
 from artifact.problem import Problem, Unwritable
@@ -349,7 +349,7 @@ def test_an_interrupt_before_the_verdict_keeps_nothing_disturbed(results, monkey
 
 def test_unstable_cell_is_measured_again_and_both_are_kept(results):
     said = []
-    run, cell = paths.run("one"), tiny_cell(resolution=0.0)
+    run, cell = paths.run("one"), tiny_cell(resolution=0.0, processes=sharpness.DRAFT)
     passes.measure(run, [cell], said.append)
     finished = run.cell_file(cell.id)
     rejected = finished.with_name(f"{cell.id}.rejected.json.gz")
@@ -357,6 +357,12 @@ def test_unstable_cell_is_measured_again_and_both_are_kept(results):
     assert any("measuring it again" in line for line in said)
     assert not estimate.is_stable(read_timed(run, cell))
     passes.measure(run, [cell], said.append)      # but not a third time
+
+
+def test_a_draft_is_not_measured_again(results):
+    run, cell = paths.run("one"), tiny_cell(resolution=0.0, processes=sharpness.DRAFT - 1)
+    passes.measure(run, [cell], quietly)
+    assert run.cell_file(cell.id).exists() and not run.rejected_file(cell.id).exists()
 
 
 def test_every_line_of_progress_has_the_time_that_is_left(results):

@@ -13,6 +13,7 @@ import papermill
 import pytest
 
 from artifact import __main__, execution, machine, notebook, paths, planning, questions
+from artifact.experiments import idle_scan
 from artifact.measuring import passes
 from artifact.problem import Misuse, Problem
 from artifact.questions import QUESTIONS
@@ -49,6 +50,31 @@ def measured(name, *arguments):
     question, run = QUESTIONS[name], paths.run("one")
     parameters = {**planning.defaults(question), **planning.parse(question, arguments)}
     passes.measure(run, list(planning.planned(run, [(question, parameters)]).cells), print)
+
+
+@needs_two_cpus
+def test_each_experiment_is_measured_when_its_picture_is_due(results, nobody_else, monkeypatch,
+                                                             capsys):
+    """And how far that is, is one line which moves."""
+    asked, real = [], passes.measure
+    monkeypatch.setattr(passes, "measure", lambda run, wanted, *a, **k: (
+        asked.append({cell.experiment for cell in wanted}), real(run, wanted, *a, **k)))
+    name = "06-idle-cpus"
+    here = notebook.Notebook(name, {"run": "one", **planning.parse(QUESTIONS[name], TINY[name])})
+    assert not asked
+    here.figure("idle-scan", idle_scan.scan_figure, "what a look costs")
+    assert asked == [{"idle-scan"}] and here.drawn
+    here.answer()
+    assert asked == [{"idle-scan"}, {"load"}]
+    here.answer()
+    assert len(asked) == 2
+    said = capsys.readouterr().out
+    assert "idle-scan" in said and "2 of 2 processes" in said and "\N{FULL BLOCK}" * 20 in said
+
+
+def test_what_a_user_can_mend_is_one_line_in_jupyter():
+    line, = Misuse("rouds", "no such parameter", "did you mean rounds?")._render_traceback_()
+    assert "Misuse: rouds: no such parameter; did you mean rounds?" in line and "31m" in line
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -63,12 +63,12 @@ def test_what_was_not_recorded_is_said(results):
 
 
 def test_a_first_attempt_took_its_seconds_too(results, nobody_else):
-    run, cell = paths.run("one"), tiny_cell(processes=2, resolution=0.0)
+    run, cell = paths.run("one"), tiny_cell(processes=6, resolution=0.0)
     passes.measure(run, [cell], lambda line: None)
     assert run.rejected_file(cell.id).exists()
     found = read_timed(run, cell)
     _, row, *_ = profile.table(run, [found])
-    assert row.split()[1] == "4"
+    assert row.split()[1] == "12"
     took = sum(facts["seconds_process"] for facts in found.facts + rejected_facts(run, cell))
     assert float(row.split()[-2]) >= round(took, 1) > 0
 

@@ -159,7 +159,7 @@ def test_what_a_report_took_before_it_is_expected_to_take_again(results, clock, 
     run = paths.run("one")
     passes.measure(run, costly, quietly, minutes=1, draw=lambda: clock(20))
     looks.drew_last(run, 40.0)
-    asked_again = passes._Measuring(run, costly, quietly, 1, lambda: None, on_terminal=False)
+    asked_again = passes._Measuring(run, costly, quietly, 1, lambda: None)
     assert asked_again.progress.drawing == 40
 
 
@@ -312,7 +312,7 @@ def test_a_run_shows_how_sharp_it_is_and_steps_aside_for_drawing(results, clock,
         clock(25)
         wrote = output.getvalue()
         seen.append((wrote.rindex(SHOW) > wrote.rindex(HIDE), " % of 0.0 %" in wrote))
-    passes.measure(run, costly, quietly, draw=draw, on_terminal=True)
+    passes.measure(run, costly, quietly, draw=draw, shown=live.Live)
     assert output.getvalue().endswith(SHOW)
     assert seen == [(True, False), (True, True)]
     *_, experiment, total = [line for line in lines_of(output.getvalue()) if line]
@@ -333,7 +333,7 @@ cells.Cell.command = lambda cell, seed: [
     *real(cell, seed), *(["--rounds=10000", "--pause=1000000"] if seed == held else [])]
 def check(arguments):
     passes.measure(paths.run("one"), [tiny_cell("tiny", 3, variants)], __main__.say,
-                   on_terminal=live.on_terminal())
+                   shown=live.chosen())
     assert ("rich" in sys.modules) == live.on_terminal()
 __main__.check = check
 sys.exit(__main__.main())

@@ -28,6 +28,11 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
+def chosen() -> "type[Live] | None":
+    """What shows how far a run is; None where lines are said."""
+    return Live if on_terminal() else None
+
+
 class Live:
     """Shown while it is entered."""
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pyperf
 
-from artifact import ctools, estimate, machine, paths, plan, samples
+from artifact import ctools, estimate, machine, paths, plan, samples, sharpness
 from artifact.cells import AnyCell, Cell, KernelCell
-from artifact.measuring import lab, live, looks, process
+from artifact.measuring import lab, looks, process
 from artifact.measuring.gate import QuietGate
-from artifact.measuring.progress import Lines, Progress, Say
+from artifact.measuring.progress import Lines, Progress, Say, Shown
 from artifact.problem import Lacking, Misuse, Problem
 from artifact.samples import Samples
 
@@ -31,14 +31,15 @@ LONGER = 1.25       # than a drawing before does the last one take: it has the S
 
 
 def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = math.inf,
-            draw: Callable[[], None] | None = None, on_terminal: bool = False) -> None:
+            draw: Callable[[], None] | None = None,
+            shown: Callable[[Progress], Shown] | None = None) -> None:
     """Measures what is missing of the cells, in stages, between which it looks at what
     there is: see looks.py. A cell that contradicts itself is measured once more,
     where time allows, and the first attempt kept beside it.
 
     minutes: after which it ends, whatever is missing; but for the first stage, which
     is always measured whole. draw: draws what there is, after some of the stages, and
-    the caller once more. on_terminal: how far it is is shown there and not said.
+    the caller once more. shown: how far it is is shown by that and not said.
 
     Raises Problem when nothing may be measured here, another process is
     measuring, or pagecopy fails. What is finished stays finished.
@@ -58,7 +59,7 @@ def measure(run: paths.Run, cells: list[AnyCell], say: Say, minutes: float = mat
         _write_machine_record(run)
         # Another run may have finished some while we waited for nothing.
         if plan.missing(run, cells):
-            _Measuring(run, cells, say, minutes, draw, on_terminal).all()
+            _Measuring(run, cells, say, minutes, draw, shown).all()
 
 
 @contextlib.contextmanager
@@ -95,7 +96,8 @@ class _Measuring:
     """Cells on their way: what was decided for them, and the time that is left."""
 
     def __init__(self, run: paths.Run, cells: list[AnyCell], say: Say, minutes: float,
-                 draw: Callable[[], None] | None, on_terminal: bool):
+                 draw: Callable[[], None] | None = None,
+                 shown: Callable[[Progress], Shown] | None = None):
         self.run, self.say, self.draw = run, say, draw
         self.timed = [cell for cell in cells if isinstance(cell, Cell)]
         self.kernels = [cell for cell in cells if isinstance(cell, KernelCell)]
@@ -106,7 +108,7 @@ class _Measuring:
         self.progress = Progress(self.timed, found, self.ends, plan.missing(run, self.kernels))
         if drawn := looks.drawn_seconds(run, self.timed):
             self.progress.drew(drawn[-1])
-        self.shown = live.Live(self.progress) if on_terminal else Lines(self.progress, say)
+        self.shown = shown(self.progress) if shown else Lines(self.progress, say)
 
     @functools.cached_property
     def gate(self) -> QuietGate:
@@ -245,7 +247,8 @@ class _Measuring:
             self._finish()
 
     def _is_to_be_rejected(self, cell: Cell, found: Samples) -> bool:
-        if not estimate.contradicts_itself(found) or self.run.rejected_file(cell.id).exists():
+        if sharpness.is_draft(found) or not estimate.contradicts_itself(found) or \
+                self.run.rejected_file(cell.id).exists():
             return False
         return time.monotonic() + _seconds(found) < self.ends - self._drawing()
 

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import math
 import time
+import typing
 from collections.abc import Callable, Iterable
 
 from artifact import sharpness
@@ -148,6 +149,23 @@ class Progress:
                           sum(self.wanted[cell.id] for cell in cells), half, wanted)
 
 
+class Shown(typing.Protocol):
+    """What tells a person how far it is, while it is entered."""
+
+    def __enter__(self) -> typing.Any: ...
+
+    def __exit__(self, *error: object) -> typing.Any: ...
+
+    def away(self) -> contextlib.AbstractContextManager:
+        """What it is shown on is somebody else's meanwhile."""
+
+    def begin(self) -> None:
+        """A stage began."""
+
+    def update(self) -> None:
+        """One more process is done."""
+
+
 class Lines(contextlib.AbstractContextManager):
     """Says a line now and then: for a file, or a terminal that knows no better."""
 
@@ -169,9 +187,38 @@ class Lines(contextlib.AbstractContextManager):
         if step == self.said and not progress.is_stage_done:
             return
         self.said = step
-        self.say(f"{progress.processes:>4} of {progress.most} processes, "
-                 f"{clock(progress.gone_seconds)} gone, "
-                 f"{clock(progress.remaining_seconds())} left")
+        self.say(told(progress))
+
+
+class InNotebook(Lines):
+    """The same as one line that moves, below a notebook's cell."""
+
+    def __init__(self, progress: Progress):
+        super().__init__(progress, self._move)
+        self.name = ", ".join(each.name for each in progress.experiments())
+        self.line: typing.Any = None
+
+    def _move(self, text: str) -> None:
+        from IPython.display import display
+
+        share = self.progress.processes / max(self.progress.most, 1)
+        shown = {"text/plain": f"{self.name}  {bar(share)}  {text.strip()}"}
+        if self.line:
+            self.line.update(shown, raw=True)
+        else:
+            self.line = display(shown, raw=True, display_id=True)
+
+
+def told(progress: Progress) -> str:
+    """How far it is, on one line."""
+    return (f"{progress.processes:>4} of {progress.most} processes, "
+            f"{clock(progress.gone_seconds)} gone, {clock(progress.remaining_seconds())} left")
+
+
+def bar(share: float, width: int = 20) -> str:
+    """A share, 0..1, as so many blocks."""
+    full = round(width * share)
+    return "\N{FULL BLOCK}" * full + "\N{LIGHT SHADE}" * (width - full)
 
 
 def clock(seconds: float) -> str:
