@@ -48,6 +48,7 @@ class Notebook:
         self.key = planning.key_of(self.question, self.run, self.parameters)
         self.drawn: list[dict] = []
         self.tables: list[dict] = []
+        self.borrowed: list[dict] = []
         self.plan, self.measures = self._planned()
         # Read now: what is damaged is told before the first figure.
         self.measured = self._read()
@@ -105,10 +106,27 @@ class Notebook:
         experiments, _, own_name = name.partition(":")
         groups = {each: self.samples(each) for each in experiments.split("+")}
         lacking = [each for each, found in groups.items() if not found]
-        if lacking:
-            display(Markdown(f"*Figure {name} is skipped: {self._why_not(lacking[0])}.*"))
-        return (own_name or experiments) + self.key.removeprefix(self.question.notebook), \
-            [] if lacking else [samples for found in groups.values() for samples in found]
+        file = own_name or experiments
+        if not lacking:
+            return file + self.key.removeprefix(self.question.notebook), [
+                samples for found in groups.values() for samples in found]
+        why = self._why_not(lacking[0])
+        display(Markdown(f"*Figure {name} is skipped: {why}.*"))
+        if self.run.may_measure and lacking[0] not in self.measured.not_yet:
+            self._borrow(file, why)
+        return file, []
+
+    def _borrow(self, file: str, why: str) -> None:
+        """Shows what another machine recorded in place of what cannot be measured here."""
+        from IPython.display import Image, Markdown, display
+
+        picture = paths.rendered_picture(file)
+        if not picture.exists():
+            return
+        from_run = paths.recorded_runs()[0]
+        display(Image(filename=str(picture), embed=True, alt=f"{file} of the run {from_run}"))
+        display(Markdown(f"*Another machine's: {file} as {from_run} recorded it.*"))
+        self.borrowed.append({"file": file, "run": from_run, "why": why})
 
     def samples(self, experiment: str) -> list:
         """Those of an experiment, in the order of its cells; none, where it was skipped.
@@ -153,6 +171,7 @@ class Notebook:
             "modified": self.changes,
             "figures": self.drawn,
             "tables": self.tables,
+            "borrowed": self.borrowed,
             "skipped": self.measured.plan.skipped,
             "mixture": measured.mixture(timed),
             "provisional": self.measured.provisional,

@@ -15,9 +15,9 @@ from artifact.questions.question import Question
 from artifact.verdicts import claims
 from artifact.verdicts.tests import Absent, Evidence
 
-FOLDER = paths.NOTEBOOKS / "rendered"
-PICTURES = "pictures"       # in it
 HEADLINE = "headline"
+FOLDER = paths.rendered_picture(HEADLINE).parents[1]
+PICTURES = paths.rendered_picture(HEADLINE).parent.name
 
 
 def write(run: paths.Run, folder: Path = FOLDER) -> None:

@@ -91,6 +91,11 @@ def known_runs() -> list[str]:
                   and not folder.name.startswith(".")) + recorded_runs()
 
 
+def rendered_picture(name: str) -> Path:
+    """The figure of that name as the first recorded run has it; it may not be there."""
+    return NOTEBOOKS / "rendered" / "pictures" / f"{name}.png"
+
+
 def recorded_runs() -> list[str]:
     """The names of all that was recorded, in their order."""
     return sorted(f"recorded/{folder.name}" for folder in RECORDED.glob("*/"))

@@ -86,12 +86,20 @@ def write(run: paths.Run) -> Path:
         part["title"] = execution.title(QUESTIONS[name])
         for figure in part["figures"]:
             figure["png"] = rendering.embedded(run.figures / f"{figure['file']}.png")
+        for figure in part["borrowed"]:
+            figure["png"] = rendering.embedded(paths.rendered_picture(figure["file"]))
     everything = measured.of(run)
     verdicts = claims.verdicts(everything)
     text = changelog.text(everything, verdicts)
     paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
+    coverage = demands.coverage(shown, dict(everything.plan.skipped))
+    figures = [figure for part in parts.values() for figure in part["figures"]]
+    rests_on = _rests_on(verdicts, figures)
+    for figure in figures:
+        figure["answers"] = [demand.id for demand, _ in coverage if figure["file"] in demand.figures]
+        figure["answers"] += [key for key, files in rests_on.items() if figure["file"] in files]
     html = rendering.environment().get_template("report.html.j2").render(
-        run=run, parts=parts, verdicts=verdicts, changelog=text, fewest=steps.FEWEST,
+        run=run, parts=parts, verdicts=verdicts, rests_on=rests_on, changelog=text, fewest=steps.FEWEST,
         skipped=dict.fromkeys((what, why) for part in parts.values()
                               for what, why in part["skipped"]),
         # Notebooks share cells: each is shown once.
@@ -99,7 +107,7 @@ def write(run: paths.Run) -> Path:
         kernels={cell["cell"]: cell for part in parts.values()
                  for cell in part["kernels"]}.values(),
         short=claims.SIGNS, tally=claims.tally(verdicts),
-        drawn=shown, coverage=demands.coverage(shown, dict(everything.plan.skipped)),
+        drawn=shown, coverage=coverage,
         facts=_flat(everything.machine), machine=everything.machine,
         summary=machine.summary(everything.machine),
         request=published.REQUEST, sources=published.sources(),
@@ -108,6 +116,13 @@ def write(run: paths.Run) -> Path:
         **_first_screen(run, everything))
     paths.write_atomically(run.report, html.encode())
     return run.report
+
+
+def _rests_on(verdicts: list[claims.Verdict], figures: list[dict]) -> dict[str, list[str]]:
+    """The figures with the cells that a claim is judged by, by the claim's id."""
+    return {verdict.claim.id: [figure["file"] for figure in figures
+                               if set(figure["cells"]) & set(verdict.cells)]
+            for verdict in verdicts}
 
 
 def _first_screen(run: paths.Run, everything: Measured) -> dict:

@@ -38,11 +38,22 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt-get install chromium")
 
 
+PATIENCE = 600_000      # ms, on a machine as busy as it likes
+
+
+def opened_page(browser, **options):
+    """A page that waits for as long as it takes."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A real browser, as readers have one."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         # Its own sandbox refuses root.
         opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

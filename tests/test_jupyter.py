@@ -11,11 +11,8 @@ from playwright.sync_api import expect
 
 from artifact import execution, jupyter, paths, planning
 from artifact.questions import QUESTIONS
-from tests.conftest import needs_chromium, needs_two_cpus
+from tests.conftest import needs_chromium, needs_two_cpus, opened_page
 from tests.test_notebooks import QUICK
-
-PATIENCE = 600_000      # ms, on a machine as busy as it likes
-expect.set_options(timeout=PATIENCE)
 
 TINY = """run = "this-machine"
 base_page = "4K"
@@ -43,8 +40,7 @@ def address(results, monkeypatch):
 
 def opened(browser, where):
     """A page there, as soon as somebody answers."""
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE)
+    page = opened_page(browser)
     for _ in range(600):
         try:
             page.goto(where)

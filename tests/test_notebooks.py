@@ -104,6 +104,9 @@ def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results):
     html, = results.glob(f"one/notebooks/{name}*.html")
     assert "Nothing could be measured here" in html.read_text()
     assert "this process may use one CPU" in html.read_text()
+    assert "Another machine's: victim as recorded/kvm-epyc-2cpu recorded it" in html.read_text()
+    borrowed = json.loads(html.with_suffix(".json").read_text())["borrowed"]
+    assert {"victim", "no-worse"} <= {each["file"] for each in borrowed}
 
 
 def test_without_huge_pages_every_figure_says_so(artifact, results):

@@ -11,11 +11,12 @@ import sys
 
 import nbformat
 import pytest
+from playwright.sync_api import expect
 
-from artifact import headline, kept, measured, pages, paths, plan, planning, report
+from artifact import headline, kept, measured, pages, paths, plan, planning, rendering, report
 from artifact.questions import QUESTIONS
 from artifact.verdicts.tests import Evidence
-from tests.conftest import eventually, needs_chromium, one_line, running
+from tests.conftest import eventually, needs_chromium, one_line, opened_page, running
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
 DRAWN = RECORDED[:1]        # by make figures
@@ -54,14 +55,19 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_report_needs_no_network_and_nothing_beside_it(drawn, name):
-    """Mailed alone it works: every link leads to a place within, or to an archive."""
+    """Mailed alone it works: every link leads to a place within, or to an archive, but for
+    those that say they do not."""
     html = (drawn / "recorded" / name / "report.html").read_text()
     assert len(html) < 5e6
     assert not re.findall(r'src="(?!data:)|<link|url\(', html)
     places = re.findall(r' id="([^"]+)"', html)
     assert len(places) == len(set(places))
     for link in re.findall(r'href="([^"]+)"', html):
-        assert link.removeprefix("#") in places or link.startswith(("https://", "http://")), link
+        assert link.removeprefix("#") in places or link.startswith(("https://", "http://")) or \
+            re.match("notebooks/", link) and (drawn / "recorded" / name / link).exists(), link
+    assert re.search(r'(?s)<tr id="C3">((?!</tr>).)*href="#serial-ladder"', html)
+    ladder = html.partition('<figure id="serial-ladder"')[2].partition("</figure>")[0]
+    assert 'href="#D1"' in ladder and 'href="#C3"' in ladder
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -80,7 +86,7 @@ def test_report_can_be_read_by_everybody(drawn, browser, width, scheme):
     """On a desk, a tablet and a phone; by a keyboard and a screen reader."""
     from axe_playwright_python.sync_playwright import Axe
 
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = opened_page(browser, viewport={"width": width, "height": 900}, color_scheme=scheme)
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -97,15 +103,16 @@ def test_report_can_be_read_by_everybody(drawn, browser, width, scheme):
 
 @needs_chromium
 def test_figures_open_large_and_commands_are_copied(drawn, browser):
-    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page = opened_page(browser, viewport={"width": 390, "height": 800})
     page.goto((drawn / "recorded" / DRAWN[0] / "report.html").as_uri())
     page.locator("figure#serial-ladder .enlarge").click()
     large = page.locator("dialog img")
+    expect(large).to_be_visible()
     assert large.bounding_box()["width"] > 900
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible()
+    expect(page.locator("dialog")).to_be_hidden()
     page.locator("[data-copies=command]").click()
-    assert page.locator("[data-copies=command]").inner_text() == "Copied"
+    expect(page.locator("[data-copies=command]")).to_have_text("Copied")
     page.close()
 
 
@@ -154,6 +161,19 @@ def test_a_step_is_told_below_its_cell(drawn, results):
     below = next(i for i, row in enumerate(rows) if "from process 5 of &lt;9&gt; on" in row)
     for row in rows[below - 1:below + 1]:
         assert stored["cells"][1]["cell"] in row
+
+
+def test_what_cannot_be_measured_here_is_shown_from_elsewhere_and_says_so(drawn, results):
+    shutil.copytree(drawn, results, dirs_exist_ok=True)
+    run = paths.run(f"recorded/{DRAWN[0]}")
+    kept_file = run.notebooks / "07-page-migration.json"
+    stored = json.loads(kept_file.read_text())
+    stored["figures"] = []
+    stored["borrowed"] = [{"file": "moves", "run": "recorded/x", "why": "QEMU is missing"}]
+    kept_file.write_text(json.dumps(stored))
+    html = report.write(run).read_text()
+    assert "Another machine's, not this one's: recorded/x" in html and "as QEMU is missing" in html
+    assert rendering.embedded(paths.rendered_picture("moves")) in html
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -53,12 +53,14 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """word: holds, does not hold, inconclusive, not applicable or cited only."""
+    """word: holds, does not hold, inconclusive, not applicable or cited only. cells: the
+    ids of those it is judged by."""
 
     claim: Claim
     word: str
     why: str
     measured: Estimate | None = None
+    cells: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -144,7 +146,8 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     doubts += [found.doubt] if found.doubt else []
     word = "inconclusive" if doubts or found.measured is None or claim.holds is None else \
         decide(found.measured, claim.holds)
-    return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured)
+    return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured,
+                   tuple(samples.cell.id for samples in found.cells))
 
 
 def doubt(samples: Samples) -> str:
