@@ -10,5 +10,5 @@ document.querySelectorAll(".enlarge").forEach(button => button.onclick = () => {
 	large.alt = image.alt;
 	dialog.showModal();
 });
-/* Paper has nothing to unfold. */
-onbeforeprint = () => document.querySelectorAll("details").forEach(each => each.open = true);
+/* Paper has nothing to unfold; how each figure was made can stay away. */
+onbeforeprint = () => document.querySelectorAll("section > details").forEach(each => each.open = true);
