@@ -54,8 +54,8 @@ enum kind { NONE, NUMBER, SIZE, WORD, VICTIM, CHASE, TEXT };
 
 /* clang-format off */
 enum id {
-	OPT_LIST, OPT_EXPLAIN, OPT_VERIFY, OPT_JSON, OPT_SAMPLES, OPT_HELP,
-	OPT_VERSION, OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE,
+	OPT_LIST, OPT_EXPLAIN, OPT_VERIFY, OPT_JSON, OPT_SAMPLES,
+	OPT_MARKDOWN, OPT_HELP, OPT_VERSION, OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE,
 	OPT_PAIRS, OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
 	OPT_DESTINATION_NODE, OPT_CPUS, OPT_ASSUME_CPUS, OPT_LOAD, OPT_LIMIT,
 	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY,
@@ -98,6 +98,9 @@ static const struct entry {
 	},
 	[OPT_SAMPLES] = { "samples", required_argument, TEXT, "FILE",
 		.help = "the same into a file, beside the text"
+	},
+	[OPT_MARKDOWN] = { "export-markdown", no_argument, NONE,
+		.help = "the text as a table to paste into a mail or an issue"
 	},
 	[OPT_HELP] = { "help", no_argument, NONE,
 		.help = "this"
@@ -310,9 +313,10 @@ static unsigned long read_value(const struct entry *e, const char *text)
 	return 0;
 }
 
-static void parse_cpus(struct options *o, char *list)
+static void parse_cpus(struct options *o, const char *text)
 {
-	char *word;
+	/* The command is told as it was given. */
+	char *list = strdupa(text), *word;
 
 	o->cell.cpu_count = 0;
 	while ((word = strsep(&list, ","))) {
@@ -331,6 +335,13 @@ static void leave_well(void)
 	exit(0);
 }
 
+static void choose_output(struct options *o, enum output output)
+{
+	if (o->output != OUTPUT_TEXT && o->output != output)
+		die("give one of --verify, --json and --export-markdown");
+	o->output = output;
+}
+
 /* The text, and what was read from it: a number, or which of the words. */
 static void set_option(struct options *o, enum id id, unsigned long number,
 		       char *text)
@@ -342,8 +353,9 @@ static void set_option(struct options *o, enum id id, unsigned long number,
 	switch (id) {
 	case OPT_LIST: o->list = 1; break;
 	case OPT_EXPLAIN: o->explain = 1; break;
-	case OPT_VERIFY: o->output = OUTPUT_VERIFY; break;
-	case OPT_JSON: o->output = OUTPUT_JSON; break;
+	case OPT_VERIFY: choose_output(o, OUTPUT_VERIFY); break;
+	case OPT_JSON: choose_output(o, OUTPUT_JSON); break;
+	case OPT_MARKDOWN: choose_output(o, OUTPUT_MARKDOWN); break;
 	case OPT_SAMPLES: o->samples = text; break;
 	case OPT_HELP: print_help(); leave_well(); break;
 	case OPT_VERSION: puts("pagecopy " VERSION); leave_well(); break;
@@ -402,6 +414,13 @@ static void allowed_cpus(struct options *o)
 	for (int cpu = 0; cpu < MOST_CPUS; cpu++)
 		if (CPU_ISSET(cpu, &set))
 			o->cpus[o->cell.cpu_count++] = cpu;
+}
+
+static void check_output(const struct options *o)
+{
+	if (o->output == OUTPUT_MARKDOWN && (o->list || o->explain))
+		die("--export-markdown is of what is measured: give it without "
+		    "--list and --explain");
 }
 
 /* What is only explained may be of another machine. */
@@ -470,6 +489,8 @@ int main(int argc, char **argv)
 
 	allowed_cpus(&o);
 	parse_options(&o, argc, argv);
+	o.words = argv;
+	check_output(&o);
 	if (o.list) {
 		if (o.output == OUTPUT_JSON)
 			list_json();

@@ -12,7 +12,7 @@
 
 #define MOST_CPUS  1024
 
-enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_VERIFY };
+enum output { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_MARKDOWN, OUTPUT_VERIFY };
 
 /* What the command line says. */
 struct options {
@@ -24,6 +24,7 @@ struct options {
 	const char *samples; /* file for what JSON tells, beside the text */
 	unsigned int processes;
 	int cpus[MOST_CPUS];
+	char **words; /* all of it, ends with NULL */
 };
 
 /* One line on stderr, and CANNOT. */
@@ -61,5 +62,27 @@ size_t report_bytes(unsigned int arms);
 void fill_report(struct report *report, const struct bench *b);
 void print_text(const struct bench *b, const char *reports,
 		unsigned int processes);
+
+/* What is told of an arm; 0, or NULL, for what is not. */
+struct row {
+	const char *variant;
+	int decimals; /* of us */
+	double us, gb_per_s, speedup;
+	double low, high; /* of the speed-up in 95 % of repeats */
+	const char *word; /* for the speed-up; NULL: no interval */
+	double copy_us;	  /* beside a victim */
+};
+
+struct row row_of(const struct bench *b, const char *reports,
+		  unsigned int processes, unsigned int arm);
+/* Of all buffers in all processes, the smallest share. */
+double huge_percent(const struct bench *b, const char *reports,
+		    unsigned int processes);
+void print_overhead(const struct bench *b, const char *reports,
+		    unsigned int processes);
+
+/* markdown.c: the same to be pasted into a mail. */
+void print_markdown(const struct bench *b, const char *reports,
+		    const struct options *o);
 
 #endif

@@ -148,7 +148,7 @@ static int make_empty(const char *file)
 /* For who waits: a dot for each process, and nothing in a file or a pipe. */
 static void show_progress(const struct options *o, const char *text)
 {
-	if (o->output == OUTPUT_TEXT && isatty(STDERR_FILENO))
+	if (o->output != OUTPUT_JSON && isatty(STDERR_FILENO))
 		fputs(text, stderr);
 }
 
@@ -172,6 +172,8 @@ void measure(struct bench *b, const struct options *o)
 	show_progress(o, "\n");
 	if (o->output == OUTPUT_TEXT)
 		print_text(b, reports, o->processes);
+	if (o->output == OUTPUT_MARKDOWN)
+		print_markdown(b, reports, o);
 	finish_output();
 	free(reports);
 }

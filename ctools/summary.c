@@ -160,13 +160,14 @@ static const char *in_a_word(double log_ratio, double half)
 	return hardly ? "hardly slower" : "slower";
 }
 
-static void print_line(const struct bench *b, const char *reports,
-		       unsigned int processes, unsigned int arm)
+struct row row_of(const struct bench *b, const char *reports,
+		  unsigned int processes, unsigned int arm)
 {
 	const struct variant *v = &b->arms[arm].v;
 	double mean, half, ns[processes], logs[processes], copy[processes];
 	const struct probe *probe = b->arms[arm].probe;
-	double middle;
+	int scans = v->strategy == STRATEGY_SCAN;
+	struct row row = { .variant = v->name, .decimals = scans ? 3 : 1 };
 
 	for (unsigned int p = 0; p < processes; p++) {
 		const struct summary *s =
@@ -178,65 +179,84 @@ static void print_line(const struct bench *b, const char *reports,
 	}
 	qsort(ns, processes, sizeof(ns[0]), by_double);
 	qsort(copy, processes, sizeof(copy[0]), by_double);
+	row.us = middle_of(ns, processes) / 1e3 / (scans ? scan_looks(v) : 1);
+	row.copy_us = middle_of(copy, processes) / 1e3;
+	/* The longest call of a copy is no copy: nothing to compare. */
+	if (v->observe == OBSERVE_STRETCH)
+		return row;
+	if (probe->times_copies)
+		row.gb_per_s =
+			(double)probe->amount(&b->cell, v) / row.us / 1e3;
 	mean = mean_of(logs, processes);
-	middle = middle_of(ns, processes);
-
-	printf("%s\n  %11.*f us", v->name, v->strategy == STRATEGY_SCAN ? 3 : 1,
-	       middle / 1e3 /
-		       (v->strategy == STRATEGY_SCAN ? scan_looks(v) : 1));
-	if (probe->times_copies && v->observe != OBSERVE_STRETCH)
-		printf("  %7.2f GB/s",
-		       (double)probe->amount(&b->cell, v) / middle);
-	if (v->observe != OBSERVE_STRETCH)
-		printf("  %7.3fx", exp(mean));
-	if (v->observe != OBSERVE_STRETCH && processes > 1 && arm) {
+	row.speedup = exp(mean);
+	if (processes > 1 && arm) {
 		half = repeat_half_width(logs, processes);
-		printf("  [%.3f, %.3f]  %s", exp(mean - half), exp(mean + half),
-		       in_a_word(mean, half));
+		row.low = exp(mean - half);
+		row.high = exp(mean + half);
+		row.word = in_a_word(mean, half);
 	}
-	if (middle_of(copy, processes) > 0)
-		printf("  a copy %.1f us", middle_of(copy, processes) / 1e3);
+	return row;
+}
+
+static void print_row(const struct row *row)
+{
+	printf("%s\n  %11.*f us", row->variant, row->decimals, row->us);
+	if (row->gb_per_s > 0)
+		printf("  %7.2f GB/s", row->gb_per_s);
+	if (row->speedup > 0)
+		printf("  %7.3fx", row->speedup);
+	if (row->word)
+		printf("  [%.3f, %.3f]  %s", row->low, row->high, row->word);
+	if (row->copy_us > 0)
+		printf("  a copy %.1f us", row->copy_us);
 	putchar('\n');
 }
 
-static double fastest_ns(const char *reports, const struct bench *b,
-			 unsigned int processes)
+double huge_percent(const struct bench *b, const char *reports,
+		    unsigned int processes)
 {
-	double fastest = INFINITY;
+	double least = 1;
+
+	for (unsigned int p = 0; p < processes; p++)
+		least = fmin(least,
+			     nth_report(reports, b->count, p)->huge_share);
+	return floor(least * 100);
+}
+
+void print_overhead(const struct bench *b, const char *reports,
+		    unsigned int processes)
+{
+	double overhead = 0, fastest = INFINITY;
 
 	for (unsigned int p = 0; p < processes; p++) {
 		const struct report *r = nth_report(reports, b->count, p);
 
+		overhead = fmax(overhead, r->overhead_ns);
 		for (unsigned int i = 0; i < b->count; i++)
 			fastest = fmin(fastest, r->arm[i].median_ns);
 	}
-	return fastest;
+	printf("\nA copy of nothing takes %.3f us here: %.3f %% of the fastest "
+	       "above.\n",
+	       overhead / 1e3, 100 * overhead / fastest);
 }
 
 void print_text(const struct bench *b, const char *reports,
 		unsigned int processes)
 {
 	const struct cell *c = &b->cell;
-	double huge = 1, overhead = 0, fastest;
 
-	for (unsigned int p = 0; p < processes; p++) {
-		const struct report *r = nth_report(reports, b->count, p);
-
-		huge = fmin(huge, r->huge_share);
-		overhead = fmax(overhead, r->overhead_ns);
-	}
 	printf("pagecopy " VERSION ": %zu KiB folios of %zu KiB pages, "
 	       "source %s, destination %s\n",
 	       c->folio >> 10, c->base >> 10, state_word(c->src_warm),
 	       state_word(c->dst_warm));
 	printf("%u processes x %u rounds, interleaved; huge pages behind "
 	       "%.0f %% of the buffers\n",
-	       processes, c->rounds, floor(huge * 100));
+	       processes, c->rounds, huge_percent(b, reports, processes));
 	puts(b->arms[0].probe->heading);
-	for (unsigned int i = 0; i < b->count; i++)
-		print_line(b, reports, processes, i);
-	fastest = fastest_ns(reports, b, processes);
-	printf("\nA copy of nothing takes %.3f us here: %.3f %% of the fastest "
-	       "above.\n",
-	       overhead / 1e3, 100 * overhead / fastest);
+	for (unsigned int i = 0; i < b->count; i++) {
+		const struct row row = row_of(b, reports, processes, i);
+
+		print_row(&row);
+	}
+	print_overhead(b, reports, processes);
 }

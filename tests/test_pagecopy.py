@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import time
@@ -147,6 +148,9 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["--processes=many"], "--processes=many: give a number"),
     (["--source=lukewarm"], "--source=lukewarm: give cold or warm"),
     (["--backing=silk"], "huge, auto or base"),
+    (["--json", "--export-markdown"], "give one of --verify, --json and --export-markdown"),
+    (["--export-markdown", "--explain"], "without --list and --explain"),
+    (["--export-markdown=table.md"], "doesn't allow an argument"),
     (["--cpus=0,0"], "CPU 0 is named twice"),
     (["--cpus=1023"], "may not run on CPU 1023"),
     (["--source-node=999", "--processes=1"], "NUMA node"),
@@ -290,6 +294,46 @@ def test_a_word_says_what_the_interval_does(pagecopy):
         wanted = "unclear" if low <= 1 <= high else \
             hardly + ("faster" if ratio > 1 else "slower")
         assert word == wanted or min(abs(low - 1), abs(high - 1)) < 0.001   # by rounding
+
+
+def markdown(pagecopy, *arguments):
+    """The line above the table, and its rows as lists of cells."""
+    status, output, said = pagecopy("--export-markdown", *SMALL, "--rounds=9", *arguments)
+    assert (status, said) == (0, [])
+    above, blank, *table = output.split("\n\nIn each row:")[0].splitlines()
+    assert not blank and all(line[0] == line[-1] == "|" for line in table)
+    return above, [[cell.strip() for cell in line[1:-1].split("|")] for line in table]
+
+
+def test_a_table_for_a_mail_has_what_the_text_has(pagecopy):
+    variants = ["serial:bulk:memcpy", "serial:bulk:byte", "serial:bulk:memcpy:observe=stretch"]
+    above, (heads, rule, *rows) = markdown(pagecopy, "--processes=3", *variants)
+    assert len({len(row) for row in (heads, rule, *rows)}) == 1
+    assert [row[0] for row in rows] == [f"`{variant}`" for variant in variants]
+    assert all(re.fullmatch(r"[\d.]+ us", row[1]) for row in rows)
+    first, other, stretch = ([bool(cell) for cell in row[2:]] for row in rows)
+    assert first == [True, True, False, False]
+    assert other == [True] * 4 and not any(stretch)
+    assert re.fullmatch(r"\[[\d.]+, [\d.]+\]", rows[1][4])
+    assert rows[1][5] in ("unclear", "faster", "slower", "hardly faster", "hardly slower")
+
+
+def test_a_table_for_a_mail_says_where_it_comes_from(pagecopy, tmp_path):
+    """The command can be given again as it stands there."""
+    given = ["--cpus=" + ",".join(map(str, machine.usable_cpus())), "--processes=1",
+             f"--samples={tmp_path / 'it`s'} 'own'", "serial:bulk:memcpy"]
+    above, _ = markdown(pagecopy, *given)
+    assert machine.record()["cpu"]["model"] in above
+    assert "pools of 8 folios" in above and "1 processes x 9 rounds" in above
+    command, = re.findall("`` (.+) ``", above)
+    assert shlex.split(command) == ["pagecopy", "--export-markdown", *SMALL, "--rounds=9", *given]
+
+
+def test_a_table_beside_a_victim_has_what_a_copy_took(pagecopy):
+    _, (heads, _, alone, beside) = markdown(
+        pagecopy, "--processes=1", "--victim=integer", "--window=10", "--rate=400",
+        "alone:bulk:empty", "serial:bulk:memcpy")
+    assert heads[2] == "a copy" and not alone[2] and re.fullmatch(r"[\d.]+ us", beside[2])
 
 
 def test_who_waits_at_a_terminal_sees_a_dot_for_each_process(pagecopy):
