@@ -106,6 +106,9 @@ allocation: env			## how a run's time is best divided between processes and roun
 pack: env			## one file of a run's measurements, for somebody else's make compare (RUN=name)
 	@$(ARTIFACT) pack --run "$(RUN)"
 
+badge: env			## what artifact evaluators ask for, and the evidence of it that is here
+	@$(ARTIFACT) badge
+
 rendered: env			## notebooks/rendered, for a code host, from a recorded run (RUN=recorded/name)
 	@$(ARTIFACT) rendered $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
@@ -166,4 +169,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile lint test clean distclean env
+.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile badge lint test clean distclean env
