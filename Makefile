@@ -109,7 +109,7 @@ pack: env			## one file of a run's measurements, for somebody else's make compar
 badge: env			## what artifact evaluators ask for, and the evidence of it that is here
 	@$(ARTIFACT) badge
 
-rendered: env			## notebooks/rendered, for a code host, from a recorded run (RUN=recorded/name)
+rendered: env			## notebooks/rendered and ARTIFACT.md, for a code host (RUN=recorded/name)
 	@$(ARTIFACT) rendered $(if $(filter command,$(firstword $(origin RUN))),--run "$(RUN)")
 
 ## change

@@ -10,9 +10,8 @@ import typing
 from collections.abc import Callable
 
 from artifact import paths
+from artifact.measuring import MINUTES
 from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
-
-MINUTES = 12.0          # of measuring and drawing, unless asked for others
 
 
 def main() -> int:
@@ -71,13 +70,14 @@ def figures(arguments) -> None:
 
 
 def rendered(arguments) -> None:
-    """Make notebooks/rendered from a recorded run, which is drawn for it."""
-    from artifact import pages
+    """Make notebooks/rendered from a recorded run, which is drawn for it, and ARTIFACT.md."""
+    from artifact import appendix, pages
 
     figures(arguments)
     run = _recorded(arguments.run)
     pages.write(run)
-    say(f"pages: {paths.shown(pages.FOLDER)}")
+    appendix.write()
+    say(f"pages: {paths.shown(pages.FOLDER)} and {paths.shown(appendix.FILE)}")
 
 
 def report(arguments) -> None:

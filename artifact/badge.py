@@ -92,6 +92,14 @@ def container() -> str:
     raise Missing("neither Containerfile nor Dockerfile")
 
 
+def resources() -> str:
+    """minutes and memory of each experiment"""
+    appendix = _text("ARTIFACT.md")
+    names = dict.fromkeys(s.cell.experiment for run in _runs() for s in measured.of(run).timed)
+    _none_of("not in ARTIFACT.md", [name for name in names if f"\n| {name} |" not in appendix])
+    return f"ARTIFACT.md: {len(names)} experiments"
+
+
 def extension() -> str:
     """how to extend it, tested"""
     recipes = re.findall(r"^\*\*(.+?)\*\*", _text("CONTRIBUTING.md"), re.MULTILINE)
@@ -160,8 +168,8 @@ def uncovered() -> str:
 
 CHECKLIST: dict[str, tuple[Callable[[], str], ...]] = {
     "Available": (archived, licence, data_licence, marked),
-    "Functional": (folders, recorded_machine, needs, pinned, container, extension, anonymous,
-                   clean_notebooks),
+    "Functional": (folders, recorded_machine, needs, pinned, container, resources, extension,
+                   anonymous, clean_notebooks),
     "Reproduced": (one_command, verdicts, machines, pictures, repetitions, uncovered),
 }
 

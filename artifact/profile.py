@@ -6,11 +6,12 @@ stages, its kernels and its drawings took. What of a stage no process accounts f
 is the files that were written and read.
 """
 
+import itertools
 from collections.abc import Iterable
 
 from artifact import paths
 from artifact.measuring import looks
-from artifact.problem import Lacking
+from artifact.problem import Damaged, Lacking
 from artifact.samples import Samples, rejected_facts
 
 ASKED_FOR = ("samples", "pauses")       # windows of victims are samples
@@ -38,6 +39,24 @@ def table(run: paths.Run, timed: Iterable[Samples]) -> list[str]:
     lines += [_row(name, len(rows[name]), each, whole) for name, each in sums.items()]
     lines.append(_row("all", sum(map(len, rows.values())), everything, whole))
     return [*lines, *_besides(run, everything)]
+
+
+def elapsed(run: paths.Run, timed: Iterable[Samples]) -> dict[str, float]:
+    """Seconds of a whole run by experiment, also of one that recorded no others: from the
+    end of one process to the end of the next, which has what happened between them.
+
+    The first process counts nothing. Raises Damaged where a process has no uptime.
+    """
+    try:
+        ends = sorted((facts["uptime"], samples.cell.experiment) for samples in timed
+                      for facts in (*samples.facts, *rejected_facts(run, samples.cell)))
+    except KeyError as error:
+        raise Damaged(f"run {run.name}", "its processes do not say when they ended",
+                      "measure one with this version") from error
+    found: dict[str, float] = {}
+    for (before, _), (end, experiment) in itertools.pairwise(ends):
+        found[experiment] = found.get(experiment, 0.0) + end - before
+    return found
 
 
 def _seconds(run: paths.Run, facts: dict) -> dict[str, float]:

@@ -8,7 +8,8 @@ import pytest
 
 from artifact import badge, paths
 
-KEPT = ("CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "requirements.txt")
+KEPT = ("ARTIFACT.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+        "requirements.txt")
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ TAKEN = {
         root / "data/recorded/kvm-epyc-2cpu/machine.json").write_text("{}"),
     badge.needs: lambda root: changed(root / "Makefile", "check: env", "look: env"),
     badge.pinned: lambda root: changed(root / "requirements.txt", "numpy==", "numpy>="),
+    badge.resources: lambda root: changed(root / "ARTIFACT.md", "| dispatch |", "| dispatches |"),
     badge.extension: lambda root: changed(root / "CONTRIBUTING.md", "**A figure.**", "**A poem.**"),
     badge.anonymous: lambda root: (root / "data/note").write_text("see /home/somebody/x"),
     badge.clean_notebooks: lambda root: changed(

@@ -9,7 +9,7 @@ import pytest
 
 from artifact import paths, profile
 from artifact.measuring import passes
-from artifact.problem import Lacking
+from artifact.problem import Damaged, Lacking
 from artifact.samples import Samples, read_timed, rejected_facts
 from tests.conftest import tiny_cell
 
@@ -86,3 +86,13 @@ def test_an_older_run_is_one_line(results):
 def test_a_recorded_run_of_old_is_one_line(artifact):
     done = artifact("profile", "--run", "recorded/kvm-epyc-2cpu")
     assert done.returncode == Lacking.status and done.stderr.count("\n") == 1
+
+
+def test_a_run_that_recorded_no_seconds_tells_them_by_when_processes_ended(results):
+    """Each has what went on since the one before it, whichever cell that was of."""
+    one, other = made_up("a", 2, uptime=0.0), made_up("b", 2, uptime=0.0)
+    one, other = (dataclasses.replace(samples, facts=[{"uptime": end} for end in ends])
+                  for samples, ends in ((one, (100.0, 107.0)), (other, (102.5, 110.0))))
+    assert profile.elapsed(paths.run("one"), [one, other]) == {"b": 2.5 + 3.0, "a": 4.5}
+    with pytest.raises(Damaged, match="when they ended"):
+        profile.elapsed(paths.run("one"), [made_up("a", 2)])

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""ARTIFACT.md: made of the recorded runs, whole, and not stale."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from artifact import appendix, measured, paths, rendering
+from artifact.problem import Damaged
+from artifact.verdicts import claims
+
+PAGE = appendix.FILE.read_text()
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A copy of the recorded runs, to be changed."""
+    folder = tmp_path / "recorded"
+    shutil.copytree(paths.RECORDED, folder)
+    monkeypatch.setattr(paths, "RECORDED", folder)
+    return folder
+
+
+def test_it_is_that_of_the_recorded_runs():
+    """Else: make rendered."""
+    assert appendix.text() == PAGE, "ARTIFACT.md is stale: make rendered"
+
+
+def test_every_claim_and_every_timed_experiment_has_a_row():
+    for claim in claims.published_claims():
+        assert len(re.findall(rf"^\| {claim.id} \|", PAGE, re.MULTILINE)) == 1, claim.id
+    for name in paths.recorded_runs():
+        for samples in measured.of(paths.run(name)).timed:
+            assert f"\n| {samples.cell.experiment} |" in PAGE
+
+
+def test_rows_have_as_many_cells_as_their_table():
+    for table in re.findall(r"(?:^\|.*\n)+", PAGE, re.MULTILINE):
+        rows = table.splitlines()
+        assert re.fullmatch(r"[|:-]+", rows[1]), rows[:2]
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+
+
+def test_it_is_short_and_its_links_lead_somewhere():
+    prose = [line for line in PAGE.splitlines() if not line.startswith("|")]
+    assert len(" ".join(prose).split()) <= 1200
+    for link in re.findall(r"\]\(([^)#]+)", PAGE):
+        assert (paths.ROOT / link).exists(), link
+
+
+def test_no_number_is_typed_into_it():
+    """What is left of the template has digits in names alone."""
+    template = (rendering.TEMPLATES / "appendix.md.j2").read_text()
+    typed = re.sub(r"{#.*?#}|{{.*?}}|{%.*?%}|`[^`]*`", "", template, flags=re.DOTALL)
+    assert not re.findall(r".*\d.*", typed)
+
+
+def test_runs_of_two_machines_are_not_called_one(recorded):
+    alone = "All recorded runs are of this one machine"
+    assert alone in appendix.text()
+    record = recorded / "kvm-epyc-2cpu-again" / "machine.json"
+    changed = json.loads(record.read_text())
+    changed["cpu"]["model"] = "Another CPU"
+    record.write_text(json.dumps(changed))
+    found = appendix.text()
+    assert alone not in found and "Another CPU, 2 CPUs" in found
+
+
+def test_expected_is_where_all_runs_reach(recorded):
+    shutil.rmtree(recorded / "kvm-epyc-2cpu-again")
+    found = appendix.text()
+    row, = re.findall(r"^\| best serial copy over the 2026 loop \| (.*) \|$", found, re.MULTILINE)
+    expected, alone = row.split(" | ")
+    assert "kvm-epyc-2cpu-again" not in found
+    assert expected == "{:.2f} to {:.2f}".format(*map(float, re.findall(r"[\d.]+", alone)[1:]))
+    both, = re.findall(r"^\| best serial copy over the 2026 loop \| (.*) \|$", PAGE, re.MULTILINE)
+    numbers = [float(number) for text in both.split(" | ")[1:]
+               for number in re.findall(r"[\d.]+", text)[1:]]
+    assert both.split(" | ")[0] == f"{min(numbers):.2f} to {max(numbers):.2f}"
+
+
+def test_without_a_recorded_run_it_says_so(recorded):
+    shutil.rmtree(recorded)
+    with pytest.raises(Damaged, match="no recorded run"):
+        appendix.text()
