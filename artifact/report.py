@@ -11,6 +11,7 @@ from pathlib import Path
 from artifact import (
     drawing,
     execution,
+    glossary,
     headline,
     kept,
     machine,
@@ -110,11 +111,11 @@ def write(run: paths.Run) -> Path:
         drawn=shown, coverage=coverage,
         facts=_flat(everything.machine), machine=everything.machine,
         summary=machine.summary(everything.machine),
-        request=published.REQUEST, sources=published.sources(),
+        words=glossary.WORDS, request=published.REQUEST, sources=published.sources(),
         provisional=everything.provisional,
         mixture=sorted({line for part in parts.values() for line in part["mixture"]}),
         **_first_screen(run, everything))
-    paths.write_atomically(run.report, html.encode())
+    paths.write_atomically(run.report, glossary.in_html(html).encode())
     return run.report
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The recorded run, drawn again without measuring, and two runs compared."""
 
+import html.parser
 import json
 import os
 import re
@@ -13,7 +14,18 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from artifact import headline, kept, measured, pages, paths, plan, planning, rendering, report
+from artifact import (
+    glossary,
+    headline,
+    kept,
+    measured,
+    pages,
+    paths,
+    plan,
+    planning,
+    rendering,
+    report,
+)
 from artifact.questions import QUESTIONS
 from artifact.verdicts.tests import Evidence
 from tests.conftest import eventually, needs_chromium, one_line, opened_page, running
@@ -68,6 +80,38 @@ def test_report_needs_no_network_and_nothing_beside_it(drawn, name):
     assert re.search(r'(?s)<tr id="C3">((?!</tr>).)*href="#serial-ladder"', html)
     ladder = html.partition('<figure id="serial-ladder"')[2].partition("</figure>")[0]
     assert 'href="#D1"' in ladder and 'href="#C3"' in ladder
+
+
+class WordLinks(html.parser.HTMLParser):
+    """Which words of the glossary a page links, and the elements around each link."""
+
+    def __init__(self):
+        super().__init__()
+        self.around, self.found = [], {}
+
+    def handle_starttag(self, tag, attributes):
+        target = dict(attributes).get("href") or ""
+        if target.startswith("#word-"):
+            assert target not in self.found, target
+            self.found[target] = list(self.around)
+        if tag not in ("br", "img", "meta"):
+            self.around.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.around.pop() == tag
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_first_uses_in_the_report_lead_to_the_glossary(drawn, name):
+    """Where it uses a word; that links lead somewhere is tested of all of them."""
+    page = (drawn / "recorded" / name / "report.html").read_text()
+    links = WordLinks()
+    links.feed(page)
+    assert len(links.found) > len(glossary.WORDS) / 2
+    for around in links.found.values():
+        assert "main" in around and not {"a", "button", "code", "h2", "pre", "summary"} & set(around)
+    for word in glossary.WORDS:
+        assert f'<dt id="{word.id}">{word.word}</dt><dd>{word.means}</dd>' in html.unescape(page)
 
 
 @pytest.mark.parametrize("name", DRAWN)
