@@ -80,7 +80,7 @@ def text() -> str:
     environment.filters.update(cell=_cell, source=_source,
                                mib=lambda size: math.ceil(size / (1 << 20)))
     return environment.get_template("appendix.md.j2").render(
-        runs=runs, machines=len({machine.summary(run.machine) for run in runs}), none=NONE,
+        runs=runs, machines=len({machine.kind(run.machine) for run in runs}), none=NONE,
         years=sorted({verdict.claim.when[:4] for verdict in found[0]} - {""}),
         pace=WORDS_A_MINUTE, margin=claims.MARGIN, tallies=list(map(claims.tally, found)),
         tested=list(_tested(runs, found)), untested=_untested(found),
@@ -89,7 +89,7 @@ def text() -> str:
                                        for run in runs],
         titles={name: execution.title(question) for name, question in QUESTIONS.items()},
         parameters={name: planning.defaults(question) for name, question in QUESTIONS.items()},
-        needs=_needs(), most_minutes=MINUTES, drawing=outlook.WHOLE_REPORT / 60,
+        needs=_needs(), most_minutes=MINUTES,
         reading=_reading(runs[0], found[0]), sizes=[_bytes(run.run) for run in runs],
         room=outlook.ROOM_BYTES, level=estimate.LEVEL, zip=zip,
         evidence={check.__name__: badge.evidence(check) for check in (

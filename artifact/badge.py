@@ -67,8 +67,9 @@ def folders() -> str:
 def recorded_machine() -> str:
     """the authors' hardware and software"""
     return "; ".join(dict.fromkeys(
-        f"{machine.summary(found)}, {found['memory_bytes'] >> 30} GiB, "
-        f"{found['operating_system']}, {found['compiler']}" for found in _machines()))
+        f"{machine.summary(found)}, CPU family/model/stepping {found['cpu']['family_model_stepping']}, "
+        f"{found['memory_bytes'] >> 30} GiB, {found['operating_system']}, {found['compiler']}"
+        for found in _machines()))
 
 
 def needs() -> str:
@@ -138,8 +139,9 @@ def verdicts() -> str:
 
 def machines() -> str:
     """data of the authors, to compare with"""
-    found = [(each["cpu"]["model"], each["cpu"]["usable"]) for each in _machines()]
-    return f"{len(found)} recorded runs, {len(set(found))} machine" + "s" * (len(set(found)) > 1)
+    found = [machine.kind(each) for each in _machines()]
+    kinds = len(set(found))
+    return f"{len(found)} recorded runs, of {kinds} kind{'s' * (kinds > 1)} of machine"
 
 
 def pictures() -> str:

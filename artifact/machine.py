@@ -162,6 +162,13 @@ def summary(found: dict) -> str:
             f"{len(found['numa_nodes'])} NUMA node(s), Linux {found['kernel']['release']}, {where}")
 
 
+def kind(found: dict) -> tuple:
+    """What machines of one kind have in common. Behind a hypervisor a CPU's name may be
+    that of several generations, which its family and model tell apart."""
+    cpu = found["cpu"]
+    return cpu["model"], cpu["family_model_stepping"], cpu["usable"], len(found["numa_nodes"])
+
+
 def energy_counters() -> tuple[list[str], str]:
     """Counter files in uJ of the whole packages, and why there are none."""
     found = sorted(f"{zone}/energy_uj" for zone in glob.glob("/sys/class/powercap/intel-rapl:*")

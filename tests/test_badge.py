@@ -81,6 +81,12 @@ def test_evidence_that_is_added_is_found(tree, check):
     assert badge.evidence(check)[0]
 
 
+def test_machines_of_one_name_may_be_of_two_kinds(tree):
+    assert badge.machines().endswith("2 recorded runs, of 1 kind of machine")
+    changed(tree / "data/recorded/kvm-epyc-2cpu/machine.json", '"25/17/1"', '"25/1/1"')
+    assert badge.machines().endswith("of 2 kinds of machine")
+
+
 def test_the_list_fits_a_terminal_and_counts(artifact):
     done = artifact("badge")
     assert (done.returncode, done.stderr) == (0, "")
