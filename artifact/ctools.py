@@ -18,6 +18,8 @@ PLANTED = paths.CTOOLS / "pagecopy-planted"
 MOVEPAGES = paths.CTOOLS / "movepages"
 
 PR_SET_PDEATHSIG = 1    # linux/prctl.h
+# Opened before any fork(): another thread may hold the loader's lock at that moment.
+LIBC = ctypes.CDLL(None)
 
 
 def build(program: Path = PAGECOPY) -> Path:
@@ -39,7 +41,7 @@ def build(program: Path = PAGECOPY) -> Path:
 
 def die_with_parent() -> None:
     """Nobody goes on measuring for a parent that is gone, killed or not."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def fingerprint(program: Path = PAGECOPY) -> str:
