@@ -108,13 +108,13 @@ def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:
 def _options(policy: Policy, sizes: Sizes, cpus: int) -> str:
     """Of a variant with that policy, on so many CPUs."""
     own_rule = "" if policy.own_threads else f":threads={min(MOST_THREADS, cpus)}"
-    return policy.options.format(chunk=format_size(_chunk(sizes))) + own_rule
+    return policy.options.format(chunk=format_size(chunk_of(sizes.huge))) + own_rule
 
 
-def _chunk(sizes: Sizes) -> int:
-    """A sixteenth of a folio, or the largest piece below it that divides it."""
-    chunk = max(64, sizes.huge // 16 // 64 * 64)
-    while sizes.huge % chunk:
+def chunk_of(folio: int) -> int:
+    """A sixteenth of a folio, or the largest piece below it that divides it. In bytes."""
+    chunk = max(64, folio // 16 // 64 * 64)
+    while folio % chunk:
         chunk -= 64
     return chunk
 

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Knobs, and a ratio that sharpens while one looks: notebooks/explore.ipynb.
+
+A quick look, kept nowhere. What is to be cited comes from make reproduce.
+"""
+
+
+def show() -> None:
+    """Shows the knobs below a notebook's cell. Raises Lacking where pagecopy cannot be built."""
+    from IPython.display import display
+
+    from artifact import host
+    from artifact.explore.panel import Panel
+
+    display(Panel(host.here()).box)
