@@ -119,6 +119,9 @@ notebook: env			## one notebook with changed parameters: NB=01-serial-copy ARGS=
 lab: env			## JupyterLab on 127.0.0.1, with a token, on copies of the notebooks
 	@$(ARTIFACT) lab
 
+explore: env			## the same at a notebook with knobs: a first ratio within a second, then sharper
+	@$(ARTIFACT) explore
+
 ## kernel
 changelog: env			## text for a commit message and a cover letter (RUN=name)
 	@$(ARTIFACT) changelog --run "$(RUN)"
@@ -169,4 +172,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab claims changelog compare pack aa agree sharpness allocation profile badge lint test clean distclean env
+.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab explore claims changelog compare pack aa agree sharpness allocation profile badge lint test clean distclean env

@@ -224,6 +224,13 @@ def lab(arguments) -> None:
     jupyter.serve(say)
 
 
+def explore(arguments) -> None:
+    """JupyterLab at the notebook with knobs and a ratio that sharpens while one looks."""
+    from artifact import jupyter
+
+    jupyter.serve(say, opens="explore.ipynb")
+
+
 def check(arguments) -> None:
     """Build, verify every copy routine, catch the planted faults, name what is skipped."""
     from artifact import check as checks
@@ -414,6 +421,7 @@ def _parser() -> argparse.ArgumentParser:
     add(check)
     add(lab)
     add(badge)
+    add(explore)
     command = add(aa)
     command.add_argument("--repeats", type=_count, default=100)
     command.add_argument("--processes", type=_count, default=20)

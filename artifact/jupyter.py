@@ -13,24 +13,24 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 
-from artifact import execution, paths
-from artifact.questions import QUESTIONS
+from artifact import paths
 
 FIRST_PORT, PORTS = 8888, 100
 # Which asks at each start whether to fetch news.
 NEWS = "@jupyterlab/apputils-extension:announcements"
 
 
-def serve(say: Callable[[str], None]) -> typing.NoReturn:
+def serve(say: Callable[[str], None], opens: str = "") -> typing.NoReturn:
     """Becomes JupyterLab, for this machine only and with a token. Says its address, and
     what makes it reachable from another machine.
 
-    Raises Unwritable.
+    opens: the notebook that the address leads to. Raises Unwritable.
     """
     folder, port = lay_out(say), _free_port()
     _no_news()
     token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_urlsafe(16))
-    say(f"http://127.0.0.1:{port}/lab?token={token}   (from elsewhere first: ssh -L "
+    where = f"lab/tree/{opens}" if opens else "lab"
+    say(f"http://127.0.0.1:{port}/{where}?token={token}   (from elsewhere first: ssh -L "
         f"{port}:127.0.0.1:{port} {getpass.getuser()}@{socket.gethostname()}; Ctrl-C ends it)")
     os.chdir(folder)
     os.execv(sys.executable, [
@@ -69,9 +69,8 @@ def lay_out(say: Callable[[str], None]) -> Path:
     pristine = folder / ".pristine"
     with paths.writing(folder):
         pristine.mkdir(parents=True, exist_ok=True)
-        for question in QUESTIONS.values():
-            wanted, copy = execution.source(question), folder / execution.source(question).name
-            before = pristine / copy.name
+        for wanted in paths.NOTEBOOKS.glob("*.ipynb"):
+            copy, before = folder / wanted.name, pristine / wanted.name
             if copy.exists() and not _same(copy, before):
                 if not _same(before, wanted):
                     say(f"kept: {paths.shown(copy)}, which you worked in; the notebook itself has "

@@ -9,9 +9,10 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from artifact import execution, jupyter, paths, planning
+from artifact import execution, host, jupyter, paths, planning
+from artifact.explore import choice as choices
 from artifact.questions import QUESTIONS
-from tests.conftest import needs_chromium, needs_two_cpus, opened_page
+from tests.conftest import eventually, needs_chromium, needs_two_cpus, opened_page, running
 from tests.test_notebooks import QUICK
 
 TINY = """run = "this-machine"
@@ -25,22 +26,34 @@ rounds = 3
 
 
 @pytest.fixture
-def address(results, monkeypatch):
-    """Of a JupyterLab, as it is said; with the token."""
+def serving(results, monkeypatch):
+    """Starts JupyterLab by that command; returns its address, as it is said, and the token."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(results / "settings"))
     monkeypatch.setenv("IPYTHONDIR", str(results / "ipython"))
-    lab = subprocess.Popen([sys.executable, "-m", "artifact", "lab"], cwd=results, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    found = re.match(r"(http://127\.0\.0\.1:(\d+)/lab)(\?token=\S+)   .*ssh -L \2:127",
-                     lab.stdout.readline())
-    yield found[1], found[3]
-    lab.terminate()     # Ctrl-C is deaf where a shell began all this in the background
-    lab.wait()
+    started = []
+
+    def serve(command):
+        lab = subprocess.Popen([sys.executable, "-m", "artifact", command], cwd=results, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        started.append(lab)
+        found = re.match(r"(http://127\.0\.0\.1:(\d+)/lab\S*)(\?token=\S+)   .*ssh -L \2:127",
+                         lab.stdout.readline())
+        return found[1], found[3]
+    yield serve
+    for lab in started:
+        lab.terminate()     # Ctrl-C is deaf where a shell began all this in the background
+        lab.wait()
 
 
-def opened(browser, where):
+@pytest.fixture
+def address(serving):
+    """Of a JupyterLab, as it is said; with the token."""
+    return serving("lab")
+
+
+def opened(browser, where, **more):
     """A page there, as soon as somebody answers."""
-    page = opened_page(browser)
+    page = opened_page(browser, **more)
     for _ in range(600):
         try:
             page.goto(where)
@@ -54,7 +67,7 @@ def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypat
     said = []
     folder = jupyter.lay_out(said.append)
     first, second = sorted(folder.glob("*.ipynb"))[:2]
-    assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) and not said
+    assert len(list(folder.glob("*.ipynb"))) == len(QUESTIONS) + 1 and not said
     first.write_text(first.read_text().replace("rounds = 36", "rounds = 9"))
     newer = results / "newer"
     shutil.copytree(paths.NOTEBOOKS, newer)
@@ -104,6 +117,42 @@ def test_a_change_is_the_readers_own_and_a_misspelt_one_an_error(browser, addres
     run_all(page)
     expect(page.get_by_text("it was recorded with other parameters").first).to_be_visible()
     assert not page.get_by_text("Traceback").count()
+
+
+@needs_chromium
+def test_explore_a_knob_is_turned_measured_stopped_and_reset(browser, serving, results):
+    where, token = serving("explore")
+    assert where.endswith("/lab/tree/explore.ipynb")
+    page = opened(browser, where + token, permissions=["clipboard-read", "clipboard-write"])
+    run_all(page)
+    knob, note = (page.locator(f".explore-{name}") for name in ("call", "note-call"))
+    picture, verdict = page.locator(".explore-picture img"), page.locator(".explore-verdict")
+    expect(picture).to_have_attribute("alt", "nothing measured yet")
+
+    page.locator(".explore-routine select").select_option("memcpy")
+    page.get_by_role("button", name="Measure").click()
+    expect(picture).to_have_attribute("alt", re.compile(r"yours \d.*\[.*default \d.*\["))
+    expect(verdict).to_contain_text(re.compile("Over today's loop: .*Over the default: ", re.DOTALL))
+
+    page.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".explore-status")).to_have_text("Stopped")
+    assert eventually(lambda: "pagecopy" not in running(results))
+    drawn = picture.get_attribute("src"), verdict.inner_text()
+
+    knob.locator("input").fill("3M")
+    knob.locator("input").press("Tab")
+    expect(note).to_contain_text("does not divide 2M")
+    expect(page.get_by_role("button", name="Measure")).to_be_disabled()
+    assert (picture.get_attribute("src"), verdict.inner_text()) == drawn
+
+    page.get_by_role("button", name="Default").click()
+    expect(knob.locator("input")).to_have_value("")
+    expect(note).not_to_contain_text("does not divide")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == choices.command(
+        host.here(), choices.default(host.here()))
 
 
 def type_into(page, cell, text):
