@@ -147,7 +147,7 @@ def machines() -> str:
 def pictures() -> str:
     """a figure for each result, not text alone"""
     folder = paths.ROOT / "notebooks" / "rendered"
-    questions = [path.stem for path in sorted((paths.ROOT / "notebooks").glob("*.ipynb"))]
+    questions = [path.stem for path in sorted((paths.ROOT / "notebooks").glob("[0-9]*.ipynb"))]
     _none_of("without a page of figures", [name for name in questions if "](pictures/" not in
                                            (folder / f"{name}.md").read_text()])
     return f"notebooks/rendered: {len(list(folder.glob('pictures/*.png')))} pictures, " \

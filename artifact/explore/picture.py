@@ -47,7 +47,7 @@ def drawn(samples: Samples, rows: dict[str, str], conditions: str) -> bytes:
                 fontsize="small", family="DejaVu Sans Mono",
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     ax.set_xlim(*limits(list(ratios.values())))
-    drawing.right_texts(ax, list(rows), {n: verdict.text(r) for n, r in ratios.items()}, "small")
+    drawing.columns(ax, list(rows), {"": {n: verdict.text(r) for n, r in ratios.items()}})
     ax.set_title(conditions, fontsize="small", fontweight="normal")
     return _png(fig)
 
