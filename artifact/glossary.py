@@ -55,6 +55,9 @@ WORDS = (
 
 # What of a page is no text to read on: elements of these, and all tags.
 HTML = r"<(?P<tag>a|button|code|dl|h\d|nav|pre|script|summary|table)\b.*?</(?P=tag)>|<[^>]*>"
+# The same of a page in Markdown, whose other lines in angle brackets are tags.
+MARKDOWN = (r"^```.*?^```|`[^`\n]*`|!?\[[^\]]*\]\([^)]*\)|^[#|][^\n]*|<summary>.*?</summary>"
+            r"|<[^>\n]*>")
 
 
 def linked(page: str, kept: str, link: Callable[[Word, str], str]) -> str:
@@ -84,3 +87,8 @@ def in_html(page: str) -> str:
 
     head, begins, main = page.partition("<main>")
     return head + begins + linked(main, HTML, link)
+
+
+def in_markdown(page: str, contents: str) -> str:
+    """The first uses in a page of Markdown link to the list of words in another one."""
+    return linked(page, MARKDOWN, lambda word, use: f"[{use}]({contents}#{word.id})")

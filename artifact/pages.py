@@ -8,7 +8,7 @@ one and the contents.
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact import execution, headline, kept, machine, measured, paths, rendering
+from artifact import execution, glossary, headline, kept, machine, measured, paths, rendering
 from artifact.problem import Lacking
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
@@ -16,6 +16,7 @@ from artifact.verdicts import claims
 from artifact.verdicts.tests import Absent, Evidence
 
 HEADLINE = "headline"
+CONTENTS = "README.md"
 FOLDER = paths.rendered_picture(HEADLINE).parents[1]
 PICTURES = paths.rendered_picture(HEADLINE).parent.name
 
@@ -41,7 +42,7 @@ def pages(run: paths.Run) -> dict[str, str]:
     found = {}
     for nth, name in enumerate(names):
         around = [names[other] if 0 <= other < len(names) else "" for other in (nth - 1, nth + 1)]
-        found[f"{name}.md"] = _page(run, QUESTIONS[name], *around)
+        found[f"{name}.md"] = glossary.in_markdown(_page(run, QUESTIONS[name], *around), CONTENTS)
     everything = measured.of(run)
     try:
         evidence = Evidence(everything)
@@ -49,8 +50,8 @@ def pages(run: paths.Run) -> dict[str, str]:
     except Absent as absent:
         raise Lacking(f"run {run.name}", str(absent), "render one that measured 01-serial-copy with "
                       "its own parameters") from absent
-    found["README.md"] = _filled(
-        "contents.md.j2", cards=cards, picture=picture(HEADLINE),
+    found[CONTENTS] = _filled(
+        "contents.md.j2", cards=cards, words=glossary.WORDS, picture=picture(HEADLINE),
         alt=headline.described(rows), tally=claims.tally(claims.verdicts(everything)),
         machine=machine.summary(everything.machine), run=run.full_name,
         questions={name: execution.title(question) for name, question in QUESTIONS.items()})

@@ -33,6 +33,14 @@ def test_no_link_where_no_text_is_read(page):
     assert in_html(f"{page}<p>a team</p>") == f"{page}<p>a [team]</p>"
 
 
+@pytest.mark.parametrize("text", [
+    "## A team", "`team`", "```python\nteam\n```", "[a team](x.md)", "![a team](x.png)",
+    "<details><summary>team</summary>", "| a team |"])
+def test_no_link_in_what_markdown_shows_otherwise(text):
+    assert glossary.in_markdown(f"{text}\na team\na team", "C.md") == \
+        f"{text}\na [team](C.md#word-team)\na team"
+
+
 def test_no_link_from_a_word_that_means_something_else():
     for text in ("run all cells", "two processes and two pipes", "steamy", "around"):
         assert in_html(text) == text

@@ -173,10 +173,12 @@ def test_the_rendered_notebooks_are_those_of_the_recorded_run(drawn, results):
 
 @pytest.mark.parametrize("page", sorted(pages.FOLDER.glob("*.md")))
 def test_links_of_rendered_notebooks_lead_somewhere(page):
-    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    targets = re.findall(r"\]\(([^)#]+)(?:#([^)]*))?\)", page.read_text())
     assert targets
-    for target in targets:
-        assert target.startswith("http") or (pages.FOLDER / target).exists(), target
+    for target, place in targets:
+        there = pages.FOLDER / target
+        assert target.startswith("http") or there.exists(), target
+        assert not place or f'<a id="{place}">' in there.read_text(), place
 
 
 @pytest.mark.parametrize("name", DRAWN)
