@@ -18,6 +18,8 @@ from artifact import paths
 FIRST_PORT, PORTS = 8888, 100
 # Which asks at each start whether to fetch news.
 NEWS = "@jupyterlab/apputils-extension:announcements"
+# What a cell shows where it shows a widget.
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def serve(say: Callable[[str], None], opens: str = "") -> typing.NoReturn:
@@ -71,7 +73,7 @@ def lay_out(say: Callable[[str], None]) -> Path:
         pristine.mkdir(parents=True, exist_ok=True)
         for wanted in paths.NOTEBOOKS.glob("*.ipynb"):
             copy, before = folder / wanted.name, pristine / wanted.name
-            if copy.exists() and not _same(copy, before):
+            if copy.exists() and not _same(copy, before) and not _only_knobs(copy, before):
                 if not _same(before, wanted):
                     say(f"kept: {paths.shown(copy)}, which you worked in; the notebook itself has "
                         "changed since: delete the copy to have that")
@@ -79,6 +81,18 @@ def lay_out(say: Callable[[str], None]) -> Path:
             for target in (copy, before):
                 shutil.copyfile(wanted, target)
     return folder
+
+
+def _only_knobs(copy: Path, before: Path) -> bool:
+    """Whether nothing but widgets was added to it, which are gone with their kernel."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return WIDGET in copy.read_text() and _sources(copy) == _sources(before)
+    return False
+
+
+def _sources(path: Path) -> list[str]:
+    """What a notebook's cells say, without what they showed."""
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
 
 
 def _same(one: Path, other: Path) -> bool:

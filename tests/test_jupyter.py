@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -77,6 +78,17 @@ def test_the_lab_works_on_copies_and_keeps_what_was_worked_in(results, monkeypat
     jupyter.lay_out(said.append)
     assert "rounds = 9" in first.read_text() and second.read_text().endswith("\n\n")
     assert len(said) == 1 and first.name in said[0] and "delete the copy" in said[0]
+
+
+@pytest.mark.parametrize("added, kept", [("", False), ("# mine\n", True)])
+def test_knobs_of_a_kernel_that_is_gone_are_not_laid_out_again(results, added, kept):
+    copy = jupyter.lay_out(print) / "explore.ipynb"
+    notebook = nbformat.read(copy, as_version=4)
+    notebook.cells[1].source += added
+    notebook.cells[1].outputs = [nbformat.v4.new_output("display_data", {jupyter.WIDGET: {}})]
+    nbformat.write(notebook, copy)
+    jupyter.lay_out(print)
+    assert (jupyter.WIDGET in copy.read_text()) == kept
 
 
 @needs_chromium
