@@ -97,7 +97,8 @@ def test_the_verdict_in_a_word(ratio, word):
 def told(cell, pool=1 << 20, cache=1 << 10, **speeds):
     """What pagecopy would tell of a process; speeds: of arms, 1 of any other."""
     arms = [{"ns": [round(1000 / speeds.get(name, 1))] * 4, "bytes": 64} for name in cell.arms]
-    return {"arms": arms, "pool_bytes": pool, "last_level_cache": cache}
+    return {"arms": arms, "pool_bytes": pool, "last_level_cache": cache,
+            "source_huge_bytes": pool, "destination_huge_bytes": pool}
 
 
 def test_a_loop_that_differs_from_itself_leaves_everything_in_doubt():
@@ -247,6 +248,9 @@ def test_without_huge_pages_the_knob_that_mends_it_says_so(panel, monkeypatch):
     panel.thread.join()
     assert "no huge pages behind the buffers" in panel.notes["backing"].value
     assert panel.picture.value == kept and not panel.measure.disabled
+    panel.knobs["backing"].value = "auto"
+    panel.measure.click()
+    assert eventually(lambda: "huge pages behind only 0 %" in panel.verdict.value)
 
 
 def test_a_knob_turned_meanwhile_is_what_is_measured_next(panel):

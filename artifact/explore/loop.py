@@ -94,8 +94,14 @@ def as_samples(cell: Cell, told: list[dict]) -> Samples:
         cell, {name: np.array([max(ns, 1) / 1e9 for one in arms for ns in one[name]["ns"]])
                .reshape(len(told), -1) for name in cell.arms},
         {}, {}, {}, {name: arms[0][name]["bytes"] for name in cell.arms}, {},
-        [{key: one[key] for key in ("pool_bytes", "last_level_cache")} for one in told],
+        [_facts(one) for one in told],
         finished=False)
+
+
+def _facts(one: dict) -> dict:
+    huge = one["source_huge_bytes"] + one["destination_huge_bytes"]
+    return {"pool_bytes": one["pool_bytes"], "last_level_cache": one["last_level_cache"],
+            "huge_share": huge / (2 * one["pool_bytes"])}
 
 
 def _as_child() -> None:

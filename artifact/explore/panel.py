@@ -11,7 +11,7 @@ import typing
 
 import ipywidgets as widgets
 
-from artifact import ctools
+from artifact import ctools, labels
 from artifact.explore import choice as choices
 from artifact.explore import loop, picture, verdict
 from artifact.explore.choice import Choice
@@ -250,6 +250,9 @@ def _verdict(samples: Samples, choice: Choice, default: str) -> str:
                     f"{verdict.text(ratio)}")
     if pool := loop.draft_bytes(samples):
         said.append(f"<b>draft: pool of {spoken(pool)}</b>, less than four last-level caches")
+    if choice.backing == "auto" and samples.huge_share < 1:
+        share = labels.percent(samples.huge_share)
+        said.append(f"<b>huge pages behind only {share} of the buffers</b>")
     return f'<div style="font-size: 120%; line-height: 1.5">{"<br>".join(said)}</div>'
 
 
