@@ -28,11 +28,11 @@ def main() -> int:
         return 141
     except OSError as error:
         print(f"error: {error.strerror or error}: {error.filename or 'no file named'}; "
-              "what is measured is kept: mend it and run again", file=sys.stderr)
+              "what is measured is kept: fix this and run again", file=sys.stderr)
         return Unwritable.status
     except KeyboardInterrupt:
-        print("interrupted: what is measured is kept, and make report draws it; the same again "
-              "goes on", file=sys.stderr)
+        print("interrupted: what is measured is kept, and make report draws it; the same command "
+              "continues", file=sys.stderr)
         return 130
 
 
@@ -49,7 +49,7 @@ def reproduce(arguments) -> None:
     wanted = planning.planned(run, [(question, planning.of_run(question, run))
                                     for question in QUESTIONS.values() if question.own_cells])
     if not missing(run, wanted.cells):
-        say(f"run {run.name}: every cell is measured; RUN=another measures afresh")
+        say(f"run {run.name}: every cell is measured; RUN=another starts afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
     passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run),
                    live.chosen())
@@ -70,7 +70,7 @@ def figures(arguments) -> None:
 
 
 def rendered(arguments) -> None:
-    """Make notebooks/rendered from a recorded run, which is drawn for it, and ARTIFACT.md."""
+    """Draw a recorded run and make notebooks/rendered and ARTIFACT.md from it."""
     from artifact import appendix, pages
 
     figures(arguments)
@@ -92,7 +92,7 @@ def report(arguments) -> None:
 
 
 def plan(arguments) -> None:
-    """Say what 'reproduce' would do: processes, minutes, memory, what is skipped."""
+    """Say what 'reproduce' would do: processes, minutes, memory, what it skips."""
     from artifact import host, planning
     from artifact.measuring import outlook
     from artifact.plan import joined, missing
@@ -114,7 +114,7 @@ def plan(arguments) -> None:
 
 
 def notebook(arguments) -> None:
-    """Run one notebook with changed parameters, measuring just what it lacks."""
+    """Run one notebook with changed parameters, measuring only what is missing."""
     from artifact import execution, planning
     from artifact.measuring import live, outlook, passes
     from artifact.questions import find
@@ -143,7 +143,7 @@ def notebook(arguments) -> None:
 
 
 def kernel_lab(arguments) -> int:
-    """Boot real kernels in a virtual machine and bring back what they answer."""
+    """Boot real kernels in a virtual machine and collect what they measure."""
     from artifact import planning
     from artifact.cells import KernelCell
     from artifact.measuring import kernels, lab, passes
@@ -170,7 +170,7 @@ def kernel_lab(arguments) -> int:
     say("\n'make reproduce' draws it in notebooks 07 and 08" if not named else
         f"\nto draw it: make notebook NB=08 ARGS=lab_kernels={chosen[0].name}")
     if difference and not kernels.has_kvm():
-        say("the boots do not agree: the counts of this QEMU do not repeat")
+        say("the boots disagree: this QEMU's counts do not repeat")
         return 1
     return 0
 
@@ -184,7 +184,7 @@ def claims(arguments) -> None:
     for line in judged.table(judged.verdicts(everything)):
         say(line)
     if everything.provisional:
-        say(f"provisional, of {everything.provisional}: make reproduce goes on")
+        say(f"provisional ({everything.provisional}): make reproduce continues")
 
 
 def changelog(arguments) -> None:
@@ -201,7 +201,7 @@ def changelog(arguments) -> None:
 
 
 def compare(arguments) -> None:
-    """Several runs, or packed ones, in one table of claims and one set of figures."""
+    """Compare runs, packed or not, in one table of claims and one set of figures."""
     from artifact.verdicts import compare as compared
     from artifact.verdicts import pack as packed
 
@@ -211,14 +211,14 @@ def compare(arguments) -> None:
 
 
 def pack(arguments) -> None:
-    """One file of a run's measurements, to give to somebody else."""
+    """Pack a run's measurements into one file for somebody else."""
     from artifact.verdicts import pack as packed
 
     say(f"packed: {paths.shown(packed.pack(paths.run(arguments.run)))}")
 
 
 def lab(arguments) -> None:
-    """JupyterLab on copies of the notebooks, for this machine and with a token."""
+    """Start JupyterLab on copies of the notebooks, for this machine only, with a token."""
     from artifact import jupyter
 
     jupyter.serve(say)
@@ -275,7 +275,7 @@ def _aa_samples(run: paths.Run, cell):
 
 
 def agree(arguments) -> int:
-    """Compare the headline ratios of two runs: inside each other's intervals?"""
+    """Are the headline ratios of two runs inside each other's intervals?"""
     from artifact import kept, plan
 
     one, other = (paths.run(name) for name in arguments.runs)
@@ -288,7 +288,7 @@ def agree(arguments) -> int:
 
 
 def sharpness(arguments) -> int:
-    """Is each verdict of a run as sharp as in another one, say a recorded one?"""
+    """Is each verdict of a run as sharp as in another run, say a recorded one?"""
     from artifact.verdicts import compare as compared
     from artifact.verdicts import pack as packed
 
@@ -332,7 +332,7 @@ def say(line: str) -> None:
 def _own(name: str) -> paths.Run:
     run = paths.run(name)
     if not run.may_measure:
-        raise Misuse(f"run {name}", "recorded data is never measured into",
+        raise Misuse(f"run {name}", "recorded data is read-only",
                      "give RUN another name")
     return run
 
@@ -341,7 +341,8 @@ def _recorded(name: str) -> paths.Run:
     """A run by its name; without one the first that was recorded."""
     recorded = paths.recorded_runs()
     if not recorded:
-        raise Damaged("no recorded run", "data/recorded is empty", "git checkout data/recorded")
+        raise Damaged("no recorded run", "data/recorded is empty",
+                      "restore it: git checkout data/recorded")
     return paths.run(name or recorded[0])
 
 
@@ -350,11 +351,11 @@ def _look(run: paths.Run) -> None:
     from artifact import report as drawn
 
     drawn.draw(run, say, quick=True)
-    say(f"provisional report: {paths.shown(run.report)}; measuring goes on")
+    say(f"provisional report: {paths.shown(run.report)}; measuring continues")
 
 
 def _draw_last(run: paths.Run, draw: Callable[[], None]) -> None:
-    """What is drawn when all is measured, and noted like the looks before."""
+    """Draws when all is measured, and records how long that took, as for each look."""
     from artifact.measuring import looks
 
     started = time.monotonic()
@@ -363,8 +364,8 @@ def _draw_last(run: paths.Run, draw: Callable[[], None]) -> None:
 
 
 def _say_what_is_missing(run: paths.Run, cells) -> None:
-    """Which cells a notebook still needs, those that its parameters change, and for how
-    long."""
+    """Which cells a notebook still needs, those that its parameters change, and how long
+    they take."""
     from artifact.measuring import outlook
     from artifact.plan import missing
 
@@ -377,15 +378,15 @@ def _say_what_is_missing(run: paths.Run, cells) -> None:
 
 
 def _say_kept_parameters(run: paths.Run) -> None:
-    """What a run goes on with that this version would do otherwise."""
+    """Which of a run's kept parameters differ from this version's defaults."""
     from artifact import planning
     from artifact.questions import QUESTIONS
 
     kept = [f"{key} of {name}" for name, question in QUESTIONS.items()
             for key in planning.changes(question, run, planning.defaults(question))]
     if kept:
-        say(f"run {run.name} keeps what it was taken with: {', '.join(kept)}; RUN=another takes "
-            "today's defaults")
+        say(f"run {run.name} keeps the parameters it began with: {', '.join(kept)}; RUN=another "
+            "takes today's defaults")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -432,7 +433,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(allocation)
     command.add_argument("--run", default=paths.DEFAULT_RUN)
     command.add_argument("--start", type=_seconds, default=0.4, metavar="SECONDS",
-                         help="that a process takes to start, where the run does not tell (0.4)")
+                         help="a process takes to start, if the run did not record it (0.4)")
     return parser
 
 
@@ -451,7 +452,7 @@ def _minutes(text: str) -> float:
         return _seconds(text) if text else MINUTES
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(
-            f"MINUTES={text}: not a positive number; give one, as MINUTES=5") from error
+            f"MINUTES={text}: not a positive number; give one, such as MINUTES=5") from error
 
 
 def _count(text: str) -> int:

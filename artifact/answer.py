@@ -37,18 +37,18 @@ def nanoseconds(cost: Estimate) -> str:
 
 
 def with_warnings(sentence: str, cells: Cells) -> str:
-    """Says too where cells contradict themselves, are less sharp than they are meant to
-    be, or had no huge pages."""
+    """Adds where cells contradict themselves, are less sharp than planned, or had no huge
+    pages."""
     found = [samples for group in cells.values() for samples in group]
     unstable = [samples for samples in found if not estimate.is_stable(samples)]
     if failed := [f"{s.cell.experiment} {s.cell.label}" for s in unstable
                   if estimate.contradicts_itself(s)]:
-        sentence += (" Inconclusive where it rests on cells that find a routine different from "
+        sentence += (" Inconclusive where it rests on cells in which a routine differs from "
                      "itself: " + ", ".join(failed) + ".")
     if blunt := len(unstable) - len(failed):
         sentence += f" Intervals are wider than planned in {blunt} of {len(found)} cells."
     if any(samples.huge_share < 1 for samples in found):
-        sentence += " Some buffers had no huge pages behind them: read this as 4 KiB pages."
+        sentence += " Some buffers were not backed by huge pages: read this as 4 KiB pages."
     return sentence
 
 

@@ -40,10 +40,10 @@ def _needs() -> list[str]:
         ("huge pages on request", thp, "enough" if thp in ("madvise", "always") else
          "base pages instead, and every figure says so"),
         ("nice -20", "allowed" if facts.high_priority else "refused",
-         "workers of 2017 run" if facts.high_priority else "workers of 2017 are skipped"),
-        ("QEMU for make kernel-lab", "lacking" if facts.lab.lacks else "there",
+         "the 2017 policy runs" if facts.high_priority else "the 2017 policy is skipped"),
+        ("QEMU for make kernel-lab", "missing" if facts.lab.lacks else "found",
          f"07 and 08 are skipped: {facts.lab.lacks}" if facts.lab.lacks else
-         "07 and 08 run once it has"),
+         "07 and 08 run after it"),
         ("2 NUMA nodes", str(len(facts.nodes)), "copies between nodes run" if len(facts.nodes) > 1 else
          "copies between nodes are skipped"),
     ]
@@ -66,7 +66,7 @@ def _catch_corruption(say) -> None:
                        ctools.PLANTED)
         except WrongCopy:
             continue
-        raise WrongCopy(f"the {planted} kernel was not caught", "verification is broken",
+        raise WrongCopy(f"the copy routine {planted} was not caught", "verification is broken",
                         "do not trust any figure of this build")
     say("caught: a planted copy routine that drops the last word, and one that writes one too many")
 
@@ -74,14 +74,14 @@ def _catch_corruption(say) -> None:
 def _catch_slowness(say) -> None:
     ratio = planted_slowdown(processes=16, rounds=96)
     if not ratio.high < 1:
-        raise Lacking(f"a routine planted 3 % slower was measured as {ratio}",
+        raise Lacking(f"a routine made 3 % slower was measured as {ratio}",
                       "this machine is too noisy just now to see 3 %",
-                      "stop what else is running and try again")
-    say(f"caught: a routine planted 3 % slower, measured as {ratio} times as fast")
+                      "stop whatever else is running and try again")
+    say(f"caught: a routine made 3 % slower, measured as {ratio} times as fast")
 
 
 def planted_slowdown(processes: int, rounds: int) -> estimate.Estimate:
-    """A tiny experiment: the planted slow kernel over memcpy, as measured."""
+    """A tiny experiment: the planted slow routine over memcpy, as measured."""
     # Warm and small: the less the memory bus matters, the less its noise does.
     output = ctools.run(["--json", "--backing=auto", f"--processes={processes}", "--pairs=8",
                          f"--rounds={rounds}", "--source=warm", "--destination=warm",

@@ -129,7 +129,7 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
 
 
 def cpu_ratio(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
-    """How many times the CPU time of ``over`` a byte costs with ``arm``."""
+    """CPU time per byte of ``arm`` over that of ``over``."""
     return exponential(interval(log_cpu_ratios(samples, arm, over), level))
 
 
@@ -189,7 +189,7 @@ def _clopper_pearson(hits: int, tries: int, level: float) -> tuple[float, float]
 
 
 def same_kernel_ratio(samples: Samples) -> Estimate:
-    """The A/A ratio: the twin over the baseline, by the way of every ratio."""
+    """The A/A ratio: the twin over the baseline, computed like every other ratio."""
     first = samples.cell.baseline
     return speedup(samples, first + TWIN, first)
 

@@ -82,8 +82,8 @@ def execute(question: Question, run: paths.Run, parameters: Parameters,
         raise Problem(f"notebook {question.notebook}", f"cell {error.exec_count}: {_said(error)}",
                       f"the cells before it are in {paths.shown(partial)}") from error
     except RuntimeError as error:       # nbclient's word for a kernel that died
-        raise Problem(f"notebook {question.notebook}", one_line(error), "if memory is short, make "
-                      "some free; what is measured is kept") from error
+        raise Problem(f"notebook {question.notebook}", one_line(error), "if memory is short, free "
+                      "some; what is measured is kept") from error
     except OSError as error:
         with paths.writing(partial):
             raise error
@@ -107,7 +107,8 @@ def quick_look() -> Iterator[None]:
 
 
 def _to_inject(question: Question, run: paths.Run, parameters: Parameters) -> Parameters:
-    """What the notebook's own cell does not say, or the run would not."""
+    """Parameters to inject: those that the notebook's own cell lacks or sets otherwise,
+    and those that are not the run's own."""
     said = literals(question)
     changed = planning.changes(question, run, parameters)
     return {key: value for key, value in {"run": run.full_name, **parameters}.items()

@@ -82,7 +82,7 @@ def best_without_fpu(samples: Samples) -> str:
 
 
 def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
-    """Each over one call of its own cell, and that over the loop by the ladder."""
+    """Each over one call in its own cell, times that call over the loop in the ladder."""
     bulk = serial_ladder.LADDER[-1].format(ladder.cell.own)
     by_loop = estimate.speedup(ladder, bulk, serial_ladder.TODAY.format(ladder.cell.own))
 
@@ -139,8 +139,8 @@ def cards(evidence: Evidence) -> list[Card]:
     own = ladder.cell.own
     loop, bulk = serial_ladder.TODAY.format(own), serial_ladder.LADDER[-1].format(own)
     found = [_card("Batching alone", estimate.speedup(ladder, bulk, loop),
-                   f"One call for a huge page instead of {ladder.cell.pages} page copies, by the "
-                   f"same routine ({own}), caches cold."),
+                   f"One call for a huge page instead of {ladder.cell.pages} page copies, with "
+                   f"the same routine ({own}), caches cold."),
              _better_routine(ladder, loop)]
     threads = _found(evidence, "threads", "spread-1-folio")
     if threads and (arm := _fastest(threads)):
@@ -179,7 +179,7 @@ def _who_pays(evidence: Evidence) -> str:
         return ""
     worst, samples = min(kept, key=lambda found: found[0].value)
     return (f" Work on the worker's CPU ({labels.victim_label(samples)}) keeps {_text(worst)} of its "
-            f"speed beside the series of {teams.posted(samples).label.partition(':')[0]}.")
+            f"speed beside the {teams.posted(samples).label.partition(':')[0]} series.")
 
 
 def _card(asks: str, ratio: Estimate, sentence: str) -> Card:
@@ -187,13 +187,13 @@ def _card(asks: str, ratio: Estimate, sentence: str) -> Card:
     if not ratio.differs_from_1:
         return Card(asks, "no clear difference", ratio, sentence, "open")
     if abs(ratio.value - 1) < claims.MARGIN:
-        return Card(asks, f"hardly {word}", ratio, sentence, "open")
+        return Card(asks, f"barely {word}", ratio, sentence, "open")
     return Card(asks, word, ratio, sentence, "gain" if ratio.value > 1 else "loss")
 
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """light: "sharp", "fair" or "rough"; text: what it is said of."""
+    """light: "sharp", "fair" or "rough"; text: why."""
 
     light: str
     text: str
@@ -214,7 +214,7 @@ def quality(timed: list[Samples], ratios: list[Estimate]) -> Quality:
 
 
 def described(found: list[Row]) -> str:
-    """The picture in words, for who does not see it."""
+    """The picture in words, for readers who cannot see it."""
     return "How fast a huge page is copied, over the page-by-page loop of 2026: " + "; ".join(
         f"{row.label} {_text(row.speed)}" for row in found)
 
@@ -237,7 +237,7 @@ def figure(found: list[Row]) -> Figure:
                     {"": {row.label: _text(row.speed) for row in found}})
     drawing.show_all_dots(ax, [value for row in found for value in (
         row.speed.value, *(value for value, _ in row.published))], "x")
-    ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (more is faster)")
+    ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (larger is faster)")
     drawing.legend_below(fig, ax)
     return fig
 

@@ -11,7 +11,7 @@ from artifact.problem import Misuse
 from artifact.sizes import format_size, parse_size
 
 MOST_THREADS = 4        # of a team, as in the series of 2025; 2017 has its own rule
-ONE_CPU = ("every parallel copy", "this process may use one CPU")
+ONE_CPU = ("every parallel copy", "this process may use only one CPU")
 PAUSE_US = 500          # between samples, so that workers sleep as between migrations
 
 
@@ -26,7 +26,7 @@ class Sizes:
         if self.base % 64 or self.huge % self.base:
             raise Misuse(f"base_page {self.base_page} and huge_page {self.huge_page}",
                          "the base page must be a multiple of 64 bytes that divides the huge page",
-                         "take 4K and 2M, or 64K and 16M")
+                         "use 4K and 2M, or 64K and 16M")
 
     @property
     def base(self) -> int:
@@ -52,7 +52,7 @@ def available(host: Host, names: Iterable[str]) -> tuple[list[str], Skipped]:
     for name in names:
         known = [routine for routine, roles in host.roles.items() if name in (routine, *roles)]
         if not known or any("nothing" in host.roles[routine] for routine in known):
-            raise Misuse(f"unknown copy routine {name!r}", "pagecopy has no such one",
+            raise Misuse(f"unknown copy routine {name!r}", "pagecopy has no such routine",
                          f"choose from {', '.join(host.lacks)}")
         running = [routine for routine in known if not host.lacks[routine]]
         chosen += running
@@ -129,10 +129,10 @@ def under_load(experiment: str, load: int, options: tuple[str, ...], rounds: int
 
 
 def that_fit(host: Host, huge: int, batches: Iterable[int]) -> tuple[list[int], Skipped]:
-    """Of batches of so many folios those that memory is large enough for."""
+    """The batches, in folios, that fit into memory, and why the others do not."""
     batches = list(batches)
     fitting = [count for count in batches if host.fits(count * huge)]
-    return fitting, tuple((f"{count} folios at once", "two pools of them are more than a quarter "
+    return fitting, tuple((f"{count} folios at once", "two pools of them take more than a quarter "
                            "of the memory") for count in batches if count not in fitting)
 
 
@@ -167,7 +167,7 @@ def unique(items) -> tuple:
 def positive(**values: int) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 10_000:
-            raise Misuse(f"{name}: {value!r}", "not a count", "give a whole number, 1 to 10000")
+            raise Misuse(f"{name}: {value!r}", "not a count", "give a whole number from 1 to 10000")
 
 
 def not_empty(**lists: Sequence) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from artifact import paths
 
 FIRST_PORT, PORTS = 8888, 100
-# Which asks at each start whether to fetch news.
+# It asks at each start whether to fetch news.
 NEWS = "@jupyterlab/apputils-extension:announcements"
 # What a cell shows where it shows a widget.
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -24,7 +24,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 def serve(say: Callable[[str], None], opens: str = "") -> typing.NoReturn:
     """Becomes JupyterLab, for this machine only and with a token. Says its address, and
-    what makes it reachable from another machine.
+    how to reach it from another machine.
 
     opens: the notebook that the address leads to. Raises Unwritable.
     """
@@ -32,7 +32,7 @@ def serve(say: Callable[[str], None], opens: str = "") -> typing.NoReturn:
     _no_news()
     token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_urlsafe(16))
     where = f"lab/tree/{opens}" if opens else "lab"
-    say(f"http://127.0.0.1:{port}/{where}?token={token}   (from elsewhere first: ssh -L "
+    say(f"http://127.0.0.1:{port}/{where}?token={token}   (from another machine, first: ssh -L "
         f"{port}:127.0.0.1:{port} {getpass.getuser()}@{socket.gethostname()}; Ctrl-C ends it)")
     os.chdir(folder)
     os.execv(sys.executable, [
@@ -49,7 +49,7 @@ def _free_port() -> int:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(("127.0.0.1", port))
             return port
-    return FIRST_PORT       # JupyterLab says that it is taken
+    return FIRST_PORT       # JupyterLab will complain that it is taken
 
 
 def _no_news() -> None:
@@ -63,9 +63,8 @@ def _no_news() -> None:
 def lay_out(say: Callable[[str], None]) -> Path:
     """Copies of the notebooks to work in, in the results; returns their folder.
 
-    JupyterLab saves by itself. A copy that somebody worked in is kept as it is,
-    and the others are brought up to date: what they were laid out as is kept
-    beside them to tell.
+    JupyterLab saves by itself. An edited copy is kept as it is, and the others
+    are brought up to date. A pristine copy beside them tells which were edited.
     """
     folder = paths.RESULTS / "lab"
     pristine = folder / ".pristine"
@@ -75,8 +74,8 @@ def lay_out(say: Callable[[str], None]) -> Path:
             copy, before = folder / wanted.name, pristine / wanted.name
             if copy.exists() and not _same(copy, before) and not _only_knobs(copy, before):
                 if not _same(before, wanted):
-                    say(f"kept: {paths.shown(copy)}, which you worked in; the notebook itself has "
-                        "changed since: delete the copy to have that")
+                    say(f"kept: {paths.shown(copy)}, which you edited; the notebook itself has "
+                        "changed since: delete the copy to get it")
                 continue
             for target in (copy, before):
                 shutil.copyfile(wanted, target)

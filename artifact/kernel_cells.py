@@ -25,7 +25,7 @@ def kernel_cells(host: Host, experiments: tuple[str, ...], names: Iterable[str],
         asked = [e for e in experiments if kernels.answers(kernel, e)]
         if kernel.name not in host.lab.fetched:
             absent.append((f"the {kernel.name} kernel in the virtual machine",
-                           "not fetched yet: make kernel-lab does"))
+                           "not fetched yet: run make kernel-lab"))
         elif "moves" in experiments and "moves" not in asked:
             absent.append((f"move_pages(2) in the {kernel.name} kernel", "the lab gives it one node"))
         else:

@@ -65,7 +65,7 @@ def volatile() -> dict[str, float]:
 
 
 def busiest_cpu(seconds: float) -> float:
-    """Share of the time, 0..1, that the busiest CPU worked over so long."""
+    """Share, 0..1, of the next so many seconds in which the busiest CPU works."""
     before = _busy_ticks()
     time.sleep(seconds)
     return max((busy - busy0) / max(total - total0, 1) for (busy, total), (busy0, total0)
@@ -150,7 +150,7 @@ def load(path: Path) -> dict:
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(f"machine record {paths.shown(path)}", f"not readable ({error})",
-                      "delete it; the next run writes it anew") from error
+                      "delete it; the next run rewrites it") from error
 
 
 def summary(found: dict) -> str:

@@ -103,7 +103,7 @@ def _without(wanted: Plan, not_yet: tuple[str, ...]) -> Plan:
 
 
 def mixture(cells: list[Samples]) -> list[str]:
-    """In what the processes of a run differ that ought to be the same."""
+    """What differs between the processes of a run that ought to be the same."""
     facts = [fact for cell in cells for fact in cell.facts]
     same = {"commit": "commit", "pagecopy": "program", "platform": "kernel",
             "cpu_model_name": "CPU"}

@@ -56,11 +56,11 @@ class Notebook:
             print(f"mixed run: {line}")
 
     def figure(self, name: str, draw: Callable, caption: str, **options: typing.Any) -> None:
-        """Draws an experiment's figure, shows it and keeps it as PNG and SVG. Who cannot
-        see it is told what ``draw`` says of itself.
+        """Draws an experiment's figure, shows it and keeps it as PNG and SVG. Its alternative
+        text is the docstring of ``draw``.
 
         name: EXPERIMENT, or EXPERIMENT:NAME where it has another name; A+B:NAME where
-        it is of two experiments. options go to ``draw`` behind the samples.
+        it is of two experiments. options go to ``draw`` after the samples.
         """
         from IPython.display import Image, Markdown, display
 
@@ -99,8 +99,8 @@ class Notebook:
                             "rows": rows.to_numpy().tolist()})
 
     def _asked(self, name: str) -> tuple[str, list]:
-        """What is drawn is kept as, and the samples for it; none, where it is said that
-        some are missing."""
+        """The name under which a drawing is kept, and the samples for it. Where some are
+        missing it says so and returns none."""
         from IPython.display import Markdown, display
 
         experiments, _, own_name = name.partition(":")
@@ -125,7 +125,7 @@ class Notebook:
             return
         from_run = paths.recorded_runs()[0]
         display(Image(filename=str(picture), embed=True, alt=f"{file} of the run {from_run}"))
-        display(Markdown(f"*Another machine's: {file} as {from_run} recorded it.*"))
+        display(Markdown(f"*From another machine: {file}, as recorded in {from_run}.*"))
         self.borrowed.append({"file": file, "run": from_run, "why": why})
 
     def samples(self, experiment: str) -> list:
@@ -210,7 +210,7 @@ class Notebook:
                 return Plan((), NOT_IN_RUN), False
             raise Misuse(f"recorded run {self.run.name}", "it was recorded with other parameters "
                          f"than {' '.join(self.changes)}",
-                         "take a run of your own to change a parameter")
+                         "use a run of your own to change a parameter")
         return planning.planned(self.run, [(self.question, self.parameters)]), True
 
     def _read(self) -> Measured:
@@ -251,7 +251,7 @@ def _parameters(question, namespace: dict) -> tuple[paths.Run, planning.Paramete
               and (injected or key not in own or namespace[key] != own[key])}
     name = chosen.pop("run", paths.DEFAULT_RUN)
     if not isinstance(name, str):
-        raise Misuse(f"parameter run={name!r}", "not a text", f"the default is {paths.DEFAULT_RUN}")
+        raise Misuse(f"parameter run={name!r}", "not a string", f"the default is {paths.DEFAULT_RUN}")
     planning.checked(question, chosen)
     run = paths.run(name)
     return run, {**planning.of_run(question, run), **chosen}
@@ -310,7 +310,7 @@ def _provisional(cells: list[Samples]) -> str:
 
 def _draft(cells: list[Samples]) -> str:
     fewest = min(samples.cell.processes for samples in cells)
-    return f"; DRAFT: only {fewest} processes a cell" if any(map(sharpness.is_draft, cells)) else ""
+    return f"; DRAFT: only {fewest} processes per cell" if any(map(sharpness.is_draft, cells)) else ""
 
 
 def _steps(cells: list[Samples]) -> str:

@@ -49,7 +49,7 @@ def pages(run: paths.Run) -> dict[str, str]:
         rows, cards = headline.rows(evidence), headline.cards(evidence)
     except Absent as absent:
         raise Lacking(f"run {run.name}", str(absent), "render one that measured 01-serial-copy with "
-                      "its own parameters") from absent
+                      "its default parameters") from absent
     found[CONTENTS] = _filled(
         "contents.md.j2", cards=cards, words=glossary.WORDS, picture=picture(HEADLINE),
         alt=headline.described(rows), tally=claims.tally(claims.verdicts(everything)),

@@ -103,7 +103,7 @@ def recorded_runs() -> list[str]:
 
 def _checked(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
-        raise Misuse(f"run {name!r}", "not a folder name of a run",
+        raise Misuse(f"run {name!r}", "not a valid name",
                      f"use letters, digits, '.', '_' and '-', but not {' or '.join(RESERVED)}")
     return name
 
@@ -129,10 +129,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def locked(path: Path, blocking: bool = True) -> typing.IO:
-    """The file, made if need be and nobody else's until it is closed, which the end of
-    its process does as well.
+    """The file, made if need be, and locked until it is closed or the process ends.
 
-    blocking: wait for whoever has it, and do not raise BlockingIOError.
+    blocking: wait for the holder of the lock instead of raising BlockingIOError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = open(path, "w")

@@ -125,7 +125,7 @@ def read(run: paths.Run) -> PlanFile:
 
 
 def read_own(run: paths.Run) -> Plan:
-    """All that a run was planned with; Lacking where it was with nothing."""
+    """All that was planned with the run's own parameters; Lacking where nothing was."""
     wanted = joined(entry.plan for entry in read(run).own.values())
     if not wanted.cells:
         raise Lacking(f"run {run.name}", "nothing but notebooks with changed parameters was "

@@ -130,7 +130,7 @@ def _as_stored(run: paths.Run, found: PlanFile, keys: list[str], odd: list[str])
     if all(key in found.entries for key in keys) and not plan.missing(run, kept.cells):
         return kept
     raise Lacking(f"run {run.name}", "it was planned on another machine or by another user "
-                  f"({'; '.join(odd)})", "go on there, or give RUN another name")
+                  f"({'; '.join(odd)})", "continue there, or give RUN another name")
 
 
 def answered(everything: Measured) -> dict[str, Answer]:

@@ -54,12 +54,12 @@ class WrongCopy(Problem):
 
 
 def choose(word: str, names: Iterable[str]) -> str:
-    """The do of a Problem: the name that was meant, where one is near, or all of them."""
+    """What to do about an unknown name, for a Problem: the nearest one, or all of them."""
     names = list(names)
     near = difflib.get_close_matches(word, names, 1)
     return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names) or 'none'}"
 
 
 def one_line(error: BaseException | str) -> str:
-    """The text of any error on one line, for the why of a Problem."""
+    """The text of any error on one line, to give as a Problem's reason."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -57,8 +57,8 @@ def draw(run: paths.Run, say: Callable[[str], None], quick: bool = False) -> Non
         try:
             lock = paths.locked(run.drawn / ".drawing.lock", blocking=False)
         except BlockingIOError as error:
-            raise Lacking(f"cannot draw run {run.name}", "it is being drawn by another process",
-                          "wait until that is done") from error
+            raise Lacking(f"cannot draw run {run.name}", "another process is drawing it",
+                          "wait until it is done") from error
     # One more than CPUs: a kernel that starts or ends waits for the most part.
     look = execution.quick_look() if quick else contextlib.nullcontext()
     with lock, look, ThreadPoolExecutor(len(machine.usable_cpus()) + 1) as pool:
@@ -127,7 +127,7 @@ def _rests_on(verdicts: list[claims.Verdict], figures: list[dict]) -> dict[str, 
 
 
 def _first_screen(run: paths.Run, everything: Measured) -> dict:
-    """The answers in short, and the picture of them; without, where the run has no ladder."""
+    """The answers in brief, and the picture of them; empty where the run has no ladder."""
     try:
         evidence = Evidence(everything)
         rows, cards = headline.rows(evidence), headline.cards(evidence)

@@ -46,7 +46,7 @@ class Samples:
 
     @property
     def huge_share(self) -> float:
-        """Least share of the buffers, 0..1, that huge pages were behind."""
+        """Smallest share, 0..1, of the buffers that huge pages backed."""
         return min(facts["huge_share"] for facts in self.facts)
 
 
@@ -69,7 +69,7 @@ class KernelSamples:
         return float(np.median(self.values[arm]))
 
     def pages(self, arm: str) -> int:
-        """Base pages that an arm's copy or move is of."""
+        """How many base pages an arm copies or moves."""
         return self.counts[arm]["bytes"] // PAGE
 
     @property
@@ -170,7 +170,7 @@ def _benchmarks(run: paths.Run, wanted: AnyCell) -> tuple[Path, dict]:
         path, suite = files[0].parent, joined(files)
     else:
         raise Damaged(f"cell {wanted.id}", f"not measured in run {run.name}",
-                      "run 'make reproduce', or take this machine's run instead of a recorded one")
+                      "run 'make reproduce', or use this machine's run instead of a recorded one")
     return path, {b.get_name(): b for b in suite.get_benchmarks()}
 
 

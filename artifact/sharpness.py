@@ -97,7 +97,7 @@ def _least(done: int, most: int) -> int:
 
 
 def fewest(most: int) -> int:
-    """Processes below which no cell of so many at most ends, however sharp it is."""
+    """How many processes a cell with that maximum gets at least, however sharp it is."""
     return min(most, max(FEWEST, math.ceil(LEAST * most)))
 
 

@@ -58,11 +58,12 @@ class Step:
 
 
 def step(samples: Samples) -> Step | None:
-    """The clearest one that is large enough to matter: of a ratio, as these are
-    judged, where there is none of the baseline's time.
+    """The clearest step that is large enough to matter: one in a ratio, as ratios are
+    judged, else one in the baseline's time.
 
-    Of a ratio that is more than its interval would allow without the step. As
-    it is the interval has the step in it already, and the clearer the wider.
+    A step in a ratio matters if it exceeds the interval that the cell would have
+    without it: the actual interval already includes the step, and is the wider
+    the clearer the step is.
     """
     first, arms = samples.cell.baseline, sharpness.ratios(samples)
     times = np.log(np.median(samples.seconds[first], axis=1))
@@ -89,7 +90,8 @@ def _clearest(lines: np.ndarray, arms: list[str], least: Callable) -> Step | Non
 
 
 def _place(line: np.ndarray) -> int:
-    """Of a step that is there: with the medians of both sides it leaves least.
+    """Where a step is, given that there is one: the place at which the deviations from
+    the medians of both sides are smallest.
 
     The place of Pettitt's statistic leans to the middle: of 5 sigma after a third
     of 32 processes it is more than one off in a fifth of simulated cells, this in
@@ -123,7 +125,7 @@ def critical(processes: int, lines: int) -> float:
 
 @functools.cache
 def _without_step(processes: int) -> np.ndarray:
-    """The statistic of as many lines as SIMULATED in which is none."""
+    """The statistic of SIMULATED lines without a step."""
     noise = np.random.default_rng(1979).normal(size=(processes, SIMULATED))
     for before, now in zip(noise, noise[1:]):
         now *= math.sqrt(1 - CORRELATION ** 2)

@@ -21,9 +21,9 @@ static const char usage[] =
 "Usage: pagecopy [OPTION]... [VARIANT]...\n"
 "\n"
 "Copies huge pages in every way that was proposed for page migration and\n"
-"says which is faster, by how much, and how sure that is. All variants take\n"
-"turns in random order within each round, so that what else happens on the\n"
-"machine hits all of them alike. Every copy is verified before it is timed.\n"
+"says which is faster, by how much, and how certain that is. All variants take\n"
+"turns in random order within each round, so drift affects all of them\n"
+"equally. Every copy is verified before it is timed.\n"
 "\n"
 "A variant is STRATEGY:RULE:PRIMITIVE[:KEY=VALUE]...\n"
 "  STRATEGY   serial | parallel\n"
@@ -85,7 +85,7 @@ static const struct entry {
 } entries[OPTIONS] = {
 	[OPT_LIST] = { "list", no_argument, NONE,
 		.heading = "What to do",
-		.help = "primitives, map costs, victims, and what is not there"
+		.help = "primitives, map costs, victims, and what is missing"
 	},
 	[OPT_EXPLAIN] = { "explain", no_argument, NONE,
 		.help = "what each variant comes down to; measure nothing"
@@ -97,16 +97,16 @@ static const struct entry {
 		.help = "raw nanoseconds, one object per process"
 	},
 	[OPT_SAMPLES] = { "samples", required_argument, TEXT, "FILE",
-		.help = "the same into a file, beside the text"
+		.help = "the same to a file, besides the text"
 	},
 	[OPT_MARKDOWN] = { "export-markdown", no_argument, NONE,
 		.help = "the text as a table to paste into a mail or an issue"
 	},
 	[OPT_HELP] = { "help", no_argument, NONE,
-		.help = "this"
+		.help = "this text"
 	},
 	[OPT_VERSION] = { "version", no_argument, NONE,
-		.help = "its number"
+		.help = "the version"
 	},
 	[OPT_PROCESSES] = { "processes", required_argument, NUMBER, "N",
 		1, 10000,
@@ -119,7 +119,7 @@ static const struct entry {
 	},
 	[OPT_SEED] = { "seed", required_argument, NUMBER, "N",
 		0, UINT32_MAX,
-		.help = "of the order within rounds (1)"
+		.help = "for the order within rounds (1)"
 	},
 	[OPT_HUGE] = { "huge", required_argument, SIZE, "SIZE",
 		.heading = "On what",
@@ -130,8 +130,8 @@ static const struct entry {
 	},
 	[OPT_PAIRS] = { "pairs", required_argument, NUMBER, "N",
 		1, 1 << 20,
-		.help = "folios in each pool (so many that it is four times "
-			"the last-level cache)"
+		.help = "folios in each pool (enough for four times the "
+			"last-level cache)"
 	},
 	[OPT_SOURCE] = { "source", required_argument, WORD,
 		.words = state_words,
@@ -143,8 +143,8 @@ static const struct entry {
 	},
 	[OPT_BACKING] = { "backing", required_argument, WORD,
 		.words = backing_words,
-		.help = "huge pages or fail, marked when not, or base pages "
-			"(huge)"
+		.help = "huge pages or fail; huge pages if possible, and say "
+			"if not; base pages (huge)"
 	},
 	[OPT_SOURCE_NODE] = { "source-node", required_argument, NUMBER, "N",
 		0, 1023,
@@ -159,7 +159,7 @@ static const struct entry {
 	},
 	[OPT_ASSUME_CPUS] = { "assume-cpus", required_argument, NUMBER, "N",
 		1, 1024,
-		.help = "explain as on a machine with so many CPUs"
+		.help = "explain as on a machine with N CPUs"
 	},
 	[OPT_LOAD] = { "load", required_argument, NUMBER, "PERCENT",
 		0, 1000,
@@ -167,8 +167,8 @@ static const struct entry {
 	},
 	[OPT_LIMIT] = { "limit", required_argument, NUMBER, "PERCENT",
 		1, 100,
-		.help = "the caller, but not its workers, in a cgroup that may "
-			"use so much of one CPU"
+		.help = "put the caller, but not its workers, in a cgroup "
+			"limited to this much of one CPU"
 	},
 	[OPT_PAUSE] = { "pause", required_argument, NUMBER, "US",
 		0, 1000000,
@@ -176,8 +176,8 @@ static const struct entry {
 	},
 	[OPT_VICTIM] = { "victim", required_argument, VICTIM,
 		.heading = "What is timed, when not the copy",
-		.help = "on the first worker's CPU, its time for a unit of "
-			"work"
+		.help = "its time for a unit of work, on the first worker's "
+			"CPU"
 	},
 	[OPT_WINDOW] = { "window", required_argument, NUMBER, "MS",
 		1, 10000,

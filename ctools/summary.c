@@ -151,13 +151,13 @@ static double middle_of(const double *sorted, unsigned int count)
 /* Within 5 % of 1 a difference is there, and of no use to anybody. */
 static const char *in_a_word(double log_ratio, double half)
 {
-	int hardly = fabs(exp(log_ratio) - 1) < 0.05;
+	int barely = fabs(exp(log_ratio) - 1) < 0.05;
 
 	if (fabs(log_ratio) <= half)
 		return "unclear";
 	if (log_ratio > 0)
-		return hardly ? "hardly faster" : "faster";
-	return hardly ? "hardly slower" : "slower";
+		return barely ? "barely faster" : "faster";
+	return barely ? "barely slower" : "slower";
 }
 
 struct row row_of(const struct bench *b, const char *reports,

@@ -105,7 +105,7 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_MIGRATORS] = {
 		"migrators", VALUE_COUNT, NULL, 1024, 0,
-		"that do this at the same time, one CPU each (1)"
+		"how many do this at the same time, one CPU each (1)"
 	},
 	[KEY_OBSERVE] = {
 		"observe", VALUE_WORD, observe_words, 0, 0,
@@ -116,13 +116,13 @@ const struct variant_option variant_options[KEYS] = {
 	[KEY_MODEL] = {
 		"model", VALUE_WORD, model_words, 0, 1,
 		"2017 (highpri workqueue: bound, nice -20, an even count up "
-		"to 8, caller waits, lists one work per folio), 2025 (unbound, "
-		"up to 4, caller waits) or padata (unbound, up to 4, caller "
-		"works, chunks); options behind it change details"
+		"to 8, caller waits, one work item per folio of a list), 2025 "
+		"(unbound, up to 4, caller waits) or padata (unbound, up to 4, "
+		"caller works, chunks); options after it change details"
 	},
 	[KEY_THREADS] = {
 		"threads", VALUE_COUNT, NULL, 4096, 1,
-		"that copy (1)"
+		"how many copy (1)"
 	},
 	[KEY_DISPATCH] = {
 		"dispatch", VALUE_WORD, dispatch_words, 0, 1,
@@ -136,7 +136,7 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_CHUNK] = {
 		"chunk", VALUE_SIZE, NULL, 0, 1,
-		"shared out in such pieces, in place of even parts"
+		"hand out pieces of this size, in place of even parts"
 	},
 	[KEY_PRIORITY] = {
 		"priority", VALUE_WORD, priority_words, 0, 1,
@@ -153,9 +153,10 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_DEFECT] = {
 		"defect", VALUE_WORD, defect_words, 0, 1,
-		"a mistake of the posted series, for study; tail: what does "
-		"not divide is dropped; early: of a list only the first works "
-		"are awaited; zero: division by zero on one CPU"
+		"a mistake of the posted series, for study; tail: the "
+		"remainder of the division is dropped; early: only the first "
+		"work items of a list are awaited; zero: division by zero on "
+		"one CPU"
 	},
 };
 /* clang-format on */

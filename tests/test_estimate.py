@@ -159,6 +159,6 @@ def test_an_answer_tells_a_cell_that_contradicts_itself_from_one_that_is_not_sha
     def said(*cells):
         return answer.with_warnings("So.", {"test": list(cells)})
     assert said(good) == "So."
-    assert said(good, bad) == ("So. Inconclusive where it rests on cells that find a routine different "
+    assert said(good, bad) == ("So. Inconclusive where it rests on cells in which a routine differs "
                                "from itself: test synthetic.")
     assert said(good, blunt, blunt) == "So. Intervals are wider than planned in 2 of 3 cells."

@@ -181,7 +181,7 @@ def test_what_a_short_run_is_unsure_of(results, ten_seconds):
     assert not found.is_short(found.least / 60) and found.is_short(found.least / 60 - 0.01)
     first, second = outlook.unsure(found, 2.5)
     assert "MINUTES=2.5: about 12 of 62 processes" in first and "2.3 times as wide" in first
-    assert second.endswith("fewer than 6 processes of a cell: test")
+    assert second.endswith("fewer than 6 processes in a cell: test")
     assert len(outlook.unsure(found, 7)) == 1
 
 

@@ -62,8 +62,8 @@ def test_a_kernel_may_call_the_best_without_fpu(ladder):
 
 @pytest.mark.parametrize("ratio, word, kind", [
     (Estimate(1.2, 1.1, 1.3), "faster", "gain"), (Estimate(0.8, 0.7, 0.9), "slower", "loss"),
-    (Estimate(1.006, 1.002, 1.01), "hardly faster", "open"),
-    (Estimate(0.97, 0.96, 0.98), "hardly slower", "open"),
+    (Estimate(1.006, 1.002, 1.01), "barely faster", "open"),
+    (Estimate(0.97, 0.96, 0.98), "barely slower", "open"),
     (Estimate(1.2, 0.9, 1.6), "no clear difference", "open")])
 def test_a_card_says_it_in_a_word(ratio, word, kind):
     card = headline._card("", ratio, "")

@@ -209,7 +209,7 @@ def test_nonsense_about_kernels_is_a_problem(changed, message):
 
 
 @pytest.mark.parametrize("named, message", [
-    ("/nowhere/vmlinuz-1", "no file with the name of a kernel"), ("{}/vmlinuz-0.0-none", "no headers")])
+    ("/nowhere/vmlinuz-1", "not a file named like a kernel"), ("{}/vmlinuz-0.0-none", "no headers")])
 def test_a_kernel_that_a_user_names_must_be_whole(tmp_path, named, message):
     (tmp_path / "vmlinuz-0.0-none").write_bytes(b"")
     with pytest.raises(Problem, match=message):

@@ -159,7 +159,7 @@ def test_what_cannot_be_drawn_yet_does_not_end_the_measuring(results, made_up):
         raise Problem("no figure", "too little", "wait")
     said = []
     passes.measure(paths.run("one"), CELLS, said.append, draw=draw)
-    assert len(made_up) == 57 and sum("measuring goes on: no figure" in line for line in said) == 2
+    assert len(made_up) == 57 and sum("measuring continues: no figure" in line for line in said) == 2
 
 
 def test_a_rejected_cell_is_measured_again_only_if_that_fits(results, made_up):
@@ -304,7 +304,7 @@ def test_stopped_after_the_first_look_a_whole_report_is_left(replayed, artifact,
     assert html.count('<img src="data:image/png;base64,') == 1 + len(kept.figures(run)) > 15
     assert {name for name in QUESTIONS if not kept.read(run, name)["provisional"]} == {
         "07-page-migration"}        # of kernels alone
-    assert f"provisional, of {found.provisional}" in " ".join(
+    assert f"provisional ({found.provisional})" in " ".join(
         (run.drawn / "changelog.txt").read_text().split())
     assert not list(run.figures.glob("*.svg")) and ".svg" not in html
     monkeypatch.setattr(paths, "ONLY_DRAWS", True)
@@ -312,7 +312,7 @@ def test_stopped_after_the_first_look_a_whole_report_is_left(replayed, artifact,
     assert "PROVISIONAL: " in drawn._footer(drawn.samples("serial-ladder"))
     said = artifact("claims", "--run", "again")
     assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.endswith(f"provisional, of {found.provisional}: make reproduce goes on\n")
+    assert said.stdout.endswith(f"provisional ({found.provisional}): make reproduce continues\n")
     passes.measure(run, cells, quietly)
     assert measured.of(run).provisional == "" and not any(run.process_files(cell.id) for cell in cells)
 

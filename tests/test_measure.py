@@ -201,7 +201,8 @@ def test_interrupted_run_keeps_what_it_has_and_goes_on(results, blow, status):
     assert measuring.returncode == status, said
     if blow != signal.SIGKILL:
         assert said.strip() == \
-            "interrupted: what is measured is kept, and make report draws it; the same again goes on"
+            "interrupted: what is measured is kept, and make report draws it; the same command " \
+            "continues"
     assert eventually(lambda: not running(results))
     for path, content in contents.items():
         assert path.read_bytes() == content and json.loads(content)
@@ -466,5 +467,5 @@ def test_where_hardly_anything_is_quiet_nobody_waits_and_it_is_said_once(monkeyp
 
 @pytest.mark.parametrize("name", ["../up", "", "a/b", ".hidden", "recorded", "lab", "x" * 65])
 def test_run_names_stay_in_the_results_folder(name):
-    with pytest.raises(Problem, match="not a folder name"):
+    with pytest.raises(Problem, match="not a valid name"):
         paths.run(name)

@@ -103,8 +103,8 @@ def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results):
     assert done.returncode == 0, done.stderr
     html, = results.glob(f"one/notebooks/{name}*.html")
     assert "Nothing could be measured here" in html.read_text()
-    assert "this process may use one CPU" in html.read_text()
-    assert "Another machine's: victim as recorded/kvm-epyc-2cpu recorded it" in html.read_text()
+    assert "this process may use only one CPU" in html.read_text()
+    assert "From another machine: victim, as recorded in recorded/kvm-epyc-2cpu" in html.read_text()
     borrowed = json.loads(html.with_suffix(".json").read_text())["borrowed"]
     assert {"victim", "no-worse"} <= {each["file"] for each in borrowed}
 
@@ -116,7 +116,7 @@ def test_without_huge_pages_every_figure_says_so(artifact, results):
                     preexec_fn=without_huge_pages)
     assert done.returncode == 0, done.stderr
     kept, = results.glob("one/notebooks/01-*.json")
-    assert "Some buffers had no huge pages behind them" in kept.read_text()
+    assert "Some buffers were not backed by huge pages" in kept.read_text()
     for figure in results.glob("one/figures/*.svg"):
         assert figure.stat().st_size
 
@@ -162,7 +162,7 @@ def in_this_process(monkeypatch, capsys, *arguments):
     ("primitives=movsx", "unknown copy routine 'movsx'"),
     ("delays_ns=1,x", "not a list, each a whole number"),
     ("rounds", "unknown parameter 'rounds'"),
-    ("run=../elsewhere", "not a folder name"),
+    ("run=../elsewhere", "not a valid name"),
 ])
 def test_wrong_parameter_is_one_line(results, monkeypatch, capsys, argument, message):
     one_line(in_this_process(monkeypatch, capsys, "notebook", "01", argument), message)

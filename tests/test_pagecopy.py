@@ -290,9 +290,9 @@ def test_a_word_says_what_the_interval_does(pagecopy):
     assert len(found) == 3 and "slower" in [word for *_, word in found]     # byte by byte
     for *numbers, word in found:
         ratio, low, high = map(float, numbers)
-        hardly = "hardly " if abs(ratio - 1) < 0.05 else ""
+        barely = "barely " if abs(ratio - 1) < 0.05 else ""
         wanted = "unclear" if low <= 1 <= high else \
-            hardly + ("faster" if ratio > 1 else "slower")
+            barely + ("faster" if ratio > 1 else "slower")
         assert word == wanted or min(abs(low - 1), abs(high - 1)) < 0.001   # by rounding
 
 

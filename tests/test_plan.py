@@ -114,7 +114,7 @@ def test_a_large_machine_is_measured_in_forty_minutes(results):
 @pytest.mark.parametrize("name", [PARALLEL, *HARM])
 def test_one_cpu_plans_no_team_and_says_why(name):
     found = planned(name, a_host(cpus=[0]))
-    assert found.cells == () and ("every parallel copy", "this process may use one CPU") \
+    assert found.cells == () and ("every parallel copy", "this process may use only one CPU") \
         in found.skipped
 
 
@@ -163,7 +163,7 @@ def test_too_little_memory_skips_the_large_region():
     ("05-interference", {"victims": ["innocent"]}, "unknown victim 'innocent'"),
     ("05-interference", {"victims": []}, "victims: .* nothing to measure"),
     ("05-interference", {"window_ms": 1}, "too short"),
-    ("05-interference", {"rate": 10}, "not one copy in a window"),
+    ("05-interference", {"rate": 10}, "less than one copy in a window"),
     ("05-interference", {"margin_percent": 0}, "margin_percent: 0"),
     ("05-interference", {"cpu_limit_percent": 200}, "cpu_limit_percent: 200"),
     ("06-idle-cpus", {"scanned_cpus": [1, 5000]}, "scanned_cpus: 5000"),

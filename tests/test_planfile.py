@@ -102,7 +102,7 @@ def test_another_user_reads_a_finished_run_and_cannot_go_on_with_another(results
         planning.planned(run, [(SWEEP, tiny())])
     finish(run, first.cells)
     assert planning.planned(run, [(SWEEP, tiny())]) == first
-    with pytest.raises(Lacking, match="go on there, or give RUN another name"):
+    with pytest.raises(Lacking, match="continue there, or give RUN another name"):
         planning.planned(run, [(SWEEP, tiny(rounds=3))])
     assert run.plan.read_bytes() == before
 

@@ -218,7 +218,7 @@ def test_what_cannot_be_measured_here_is_shown_from_elsewhere_and_says_so(drawn,
     stored["borrowed"] = [{"file": "moves", "run": "recorded/x", "why": "QEMU is missing"}]
     kept_file.write_text(json.dumps(stored))
     html = report.write(run).read_text()
-    assert "Another machine's, not this one's: recorded/x" in html and "as QEMU is missing" in html
+    assert "From another machine, not this one: recorded/x" in html and "here: QEMU is missing" in html
     assert rendering.embedded(paths.rendered_picture("moves")) in html
 
 
@@ -289,11 +289,12 @@ def test_drawing_is_for_one_at_a_time_and_ends_when_told(results, artifact, endl
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert eventually(lambda: len(running(results)) > 1)        # a kernel too
     second = artifact("report", "--run", run.full_name)
-    one_line(second, f"cannot draw run {run.name}", "being drawn by another process", "wait")
+    one_line(second, f"cannot draw run {run.name}", "another process is drawing it", "wait")
     assert second.returncode == 3
     interrupt(drawing)
     _, said = drawing.communicate(timeout=600)
     assert (drawing.returncode, said.strip()) == (
-        130, "interrupted: what is measured is kept, and make report draws it; the same again goes on")
+        130, "interrupted: what is measured is kept, and make report draws it; the same command "
+        "continues")
     assert eventually(lambda: not running(results))
     assert run.report.read_bytes() == b"the one before" and not list(run.notebooks.iterdir())

@@ -25,7 +25,7 @@ def cells(host: Host, crew: Teams, scanned_cpus: Iterable[int], processes: int,
     """One cell. The CPUs need not be there: the state of one is a cache line."""
     counts = sorted(set(scanned_cpus))
     if len(counts) < 2:
-        raise Misuse(f"scanned_cpus: {counts}", "one more CPU costs the difference of two",
+        raise Misuse(f"scanned_cpus: {counts}", "one more CPU's cost is the difference of two counts",
                      "name at least two counts")
     if counts[-1] > host.scan_most:
         raise Misuse(f"scanned_cpus: {counts[-1]}", "more than pagecopy has lines for",

@@ -33,7 +33,7 @@ def cells(crew: Teams, loads: Iterable[int], processes: int, rounds: int) -> lis
     for each in wanted:
         if not 0 <= each <= 400:
             raise Misuse(f"loads: {each!r}", "not a load in percent of each CPU",
-                         "give 0 to 400, as 0, 50, 100, 200")
+                         "give 0 to 400, such as 0, 50, 100, 200")
     return [under_load("load", each, crew.options, rounds * (5 if each > 100 else 3),
                        processes * 5 // 2 if each > 100 else 2 * processes,
                        sharpness=0.02 if each > 100 else 0.06,

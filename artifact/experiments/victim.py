@@ -38,7 +38,7 @@ def cells(host: Host, crew: Teams, victims: Iterable[str], window_ms: int, rate:
         raise Misuse(f"window_ms: {window_ms}", "too short for a timer of 1 kHz to show anything",
                      "give 5 or more")
     if rate * window_ms < 1000:
-        raise Misuse(f"rate={rate} and window_ms={window_ms}", "not one copy in a window",
+        raise Misuse(f"rate={rate} and window_ms={window_ms}", "less than one copy in a window",
                      f"give a rate of at least {-(-1000 // window_ms)}")
     return [Cell("victim", name,
                  (*crew.options, f"--victim={name}", f"--window={window_ms}", f"--rate={rate}",

@@ -82,8 +82,8 @@ class QuietGate:
         return not self._is_shared(took)
 
     def stayed_alone(self) -> bool:
-        """The same after a process; who is gone at a second look was there for a moment
-        of it, if at all, and that is not worth another process of seconds."""
+        """The same after a process. A neighbour that is gone at a second look was there for
+        a moment at most, which is not worth another process of seconds."""
         return self.is_alone() or self.is_alone()
 
     def _is_shared(self, took: float) -> bool:
@@ -105,7 +105,7 @@ class QuietGate:
             return False
         if not self.told:
             self.say(f"{LOOKS - quiet} of the last {LOOKS} processes found the machine not quiet: "
-                     "from here on none waits while that is so, and each says what it found")
+                     "while that is so none waits any longer, and each records what it found")
             self.told = True
         return True
 

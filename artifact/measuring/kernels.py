@@ -94,7 +94,7 @@ def find(name: str, adopted: Iterable[str] | None = None) -> Kernel:
     if name in (fetched_names() if adopted is None else adopted):
         return Kernel(name, moves=MOVES)
     raise Misuse(f"kernel {name!r}", "the lab does not have it", f"choose from "
-                 f"{', '.join(KERNELS)}, or name another's image: make kernel-lab KERNEL=vmlinuz-..")
+                 f"{', '.join(KERNELS)}, or give another's image: make kernel-lab KERNEL=vmlinuz-..")
 
 
 def answers(kernel: Kernel, experiment: str) -> bool:
@@ -130,8 +130,8 @@ def lacking() -> str:
     if platform.machine() != "x86_64":
         return f"the lab's kernels are for x86-64, this machine is {platform.machine()}"
     if not kbuild_takes(CACHE):
-        return ("a cache folder of a plain name, as kbuild takes no other: set XDG_CACHE_HOME to one "
-                "without spaces and quotes")
+        return ("needs a cache folder with a plain name, as kbuild takes no other: set XDG_CACHE_HOME "
+                "to one without spaces or quotes")
     found = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
     return f"needs {', '.join(sorted(found))}: apt-get install {' '.join(sorted(found))}" \
         if found else ""
@@ -193,14 +193,14 @@ def adopt(vmlinuz: str) -> Kernel:
     image = Path(vmlinuz).expanduser().resolve()
     release = image.name.partition("-")[2]
     if not image.is_file() or not release:
-        raise Misuse(f"KERNEL={vmlinuz}", "no file with the name of a kernel",
-                     "name one as /boot/vmlinuz-RELEASE")
+        raise Misuse(f"KERNEL={vmlinuz}", "not a file named like a kernel",
+                     "give one such as /boot/vmlinuz-RELEASE")
     places = [Path(f"/lib/modules/{release}/build"), Path(f"/usr/src/linux-headers-{release}"),
               image.parent / "build"]
     headers = next((p for p in places if (p / "Makefile").exists()), None)
     if headers is None:
         raise Lacking(f"KERNEL={vmlinuz}", "no headers to build a module against in "
-                      + ", ".join(map(str, places)), "install them, or link them as the last")
+                      + ", ".join(map(str, places)), "install them, or link the last of these to them")
     _write_ready(Kernel(release), Unpacked(release, "named by the user", False, image, headers))
     return find(release)
 
@@ -300,7 +300,7 @@ def _download(package: Package) -> None:
         fresh, = Path(name).glob("*.deb")
         if (digest := _sha256(fresh)) != package.sha256:
             raise Damaged(f"package {package.name}", f"its checksum is {digest[:12]}.., not "
-                          f"{package.sha256[:12]}..", "do not use this mirror, or mend the pin")
+                          f"{package.sha256[:12]}..", "use another mirror, or correct the pin")
         fresh.rename(package.path)
 
 
@@ -322,7 +322,7 @@ def _dependency(name: str, pattern: str) -> str:
     found = [word.split()[0] for word in words if re.match(pattern, word)]
     if not found:
         raise Lacking(f"package {name}", f"does not depend on any {pattern}",
-                      "the lab knows Debian's kernels: name another with KERNEL=")
+                      "the lab knows Debian's kernels only: give another with KERNEL=")
     return found[0].partition(":")[0]
 
 

@@ -215,5 +215,5 @@ def _read(path: Path) -> list[dict]:
         return []
     except (OSError, ValueError, TypeError) as error:
         raise Damaged(f"file {paths.shown(path)}", f"not readable ({one_line(error)})",
-                      "delete it and run again: cells are kept, and it is decided anew how many "
-                      "processes each still gets") from error
+                      "delete it and run again: cells are kept, and how many processes each "
+                      "still gets is decided again") from error

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What comes of a plan in so many minutes: what 'make plan' prints, what a run says
-before it starts, and what it does not start for."""
+"""How far a plan gets in so many minutes: what 'make plan' prints, what a run says
+before it starts, and why it may refuse to start."""
 
 import dataclasses
 import functools
@@ -116,11 +116,11 @@ def probed(cells: Iterable[AnyCell]) -> dict[str, Cost]:
 
 def check(run: paths.Run, cells: list[AnyCell], minutes: float, say: Say,
           drawing: float = WHOLE_REPORT) -> None:
-    """Before anything is measured: says what a short run will be unsure of.
+    """Before anything is measured: says what a short run will leave uncertain.
 
     Raises Misuse where the minutes are fewer than one pass takes, and Unwritable
-    where the disk has no room for what is planned. Only where it is close are
-    cells probed: what has time enough loses none here.
+    where the disk has no room for what is planned. Cells are probed
+    only where it is close: a run with time to spare spends none of it here.
     """
     missing = plan.missing(run, cells)
     if not missing or not run.may_measure:
@@ -131,7 +131,7 @@ def check(run: paths.Run, cells: list[AnyCell], minutes: float, say: Say,
         try:
             found = of(run, cells, drawing, probed(missing))
         except Lacking:
-            return          # measuring will say so better
+            return          # measuring says it better
         if 60 * minutes < found.first:
             raise Misuse(f"MINUTES={minutes:g}",
                          f"one pass takes about {math.ceil(found.first / 6) / 10:g} minutes here",
@@ -153,7 +153,7 @@ def _check_room(run: paths.Run, missing: list[AnyCell]) -> None:
     free = shutil.disk_usage(_existing(run.measured)).free
     if needs > free:
         raise Unwritable(f"run {run.name}", f"it needs about {_mib(needs)} MiB, and the disk has "
-                         f"{free >> 20} free", "make room or set RESULTS to a folder on another")
+                         f"{free >> 20} free", "make room or set RESULTS to a folder on another disk")
 
 
 def _existing(path: Path) -> Path:
@@ -166,22 +166,22 @@ def _existing(path: Path) -> Path:
 def duration(found: Outlook) -> str:
     """When there is something to see, and when it ends at the latest, in a line."""
     first = f"first look after about {clock(found.first)}, " if found.first else ""
-    return f"{first}everything after {clock(found.least)} to {clock(found.most)}, by how soon " \
+    return f"{first}everything after {clock(found.least)} to {clock(found.most)}, as soon as " \
         "cells are sharp enough"
 
 
 def unsure(found: Outlook, minutes: float) -> list[str]:
-    """What a run of so many minutes will be unsure of, in a line or two."""
+    """What a run of so many minutes will leave uncertain, in a line or two."""
     if not found.lacking:
         return []
     within = found.within(minutes)
     there, most = sum(within.values()), sum(cell.processes for cell in found.timed)
     few = dict.fromkeys(cell.experiment for cell in found.timed
                         if within[cell.id] < min(FEW, cell.processes))
-    lines = [f"MINUTES={minutes:g}: about {there} of {most} processes fit in, and intervals are "
+    lines = [f"MINUTES={minutes:g}: about {there} of {most} processes fit, so intervals are "
              f"about {math.sqrt(most / there):.1f} times as wide"]
     if few:
-        lines += textwrap.wrap(f"least sure, with fewer than {FEW} processes of a cell: "
+        lines += textwrap.wrap(f"least certain, with fewer than {FEW} processes in a cell: "
                                f"{', '.join(few)}", COLUMNS, break_on_hyphens=False)
     return lines
 

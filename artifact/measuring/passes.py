@@ -202,7 +202,7 @@ class _Measuring:
             try:
                 draw()
             except Problem as problem:
-                self.say(f"no report yet, and measuring goes on: {problem}")
+                self.say(f"no report yet, measuring continues: {problem}")
         seconds = time.monotonic() - started
         self.progress.drew(seconds)
         self.decisions.drew(stage, seconds)
@@ -234,7 +234,7 @@ class _Measuring:
             if found.processes < self.decisions.goals[cell.id]:
                 continue        # the time is up
             if self._is_to_be_rejected(cell, found):
-                self.say(f"{cell.experiment} {cell.label}: the same routine twice differs, "
+                self.say(f"{cell.experiment} {cell.label}: the same routine differs from itself, "
                          f"{estimate.same_kernel_ratio(found)}; measuring it again")
                 _join(self.run, cell, self.run.rejected_file(cell.id))
                 again[cell.id] = found.processes

@@ -80,8 +80,8 @@ def _channels(arm: dict) -> dict[str, list[int]]:
 
 
 def _of_environment() -> dict:
-    """What pyperf knows of the machine just now. Whose it is, and where things are
-    on it, is nobody's business; of this Python's own memory nothing is told."""
+    """What pyperf knows of the machine just now, without names, paths and this Python's
+    own memory."""
     found = pyperf.Run([1.0], metadata={"name": "environment"}).get_metadata()
     return {key: value for key, value in found.items()
             if key not in ("hostname", "name", "mem_max_rss") and "/" not in str(value)}

@@ -61,7 +61,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         f"{verb(over_2026)} the page-by-page loop of 2026, {times(over_2026)}, and "
         f"{verb(over_2017)} the loop of 2017, {times(over_2017)}. The fastest serial copy is one "
         f"call of {best.primitive}: it {verb(best_over_2026)} the 2026 loop, "
-        f"{times(best_over_2026)}. The 2017 bookkeeping costs {nanoseconds(cost)} a page here; it "
+        f"{times(best_over_2026)}. The 2017 bookkeeping costs {nanoseconds(cost)} per page here; it "
         f"would have to cost {needed:.0f} ns to explain the published gain of {gain:.2f}x.", cells),
         speedups)
 

@@ -84,7 +84,7 @@ def _share(samples: Samples) -> str:
     found = factorial.share_of_batching(samples, own, "spin")
     if found is None:
         return (f"Even spinning threads show no clear gain over the serial 2017 loop with {own}, "
-                "so there is nothing for batching to have a share of.")
+                "so there is no gain for batching to account for.")
     return (f"Batching alone accounts for {found.value:.0%} [{found.low:.0%}, {found.high:.0%}] of "
             f"what spinning threads gain over the serial 2017 loop with {own}.")
 

@@ -62,9 +62,9 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     return Answer(with_warnings(
         f"From call to return an empty job takes {empty}{_checks(by_pause[0], woken)}. Woken workers "
         f"beside a working caller pay off from {_size_range(break_even.pays_from(curve))}. Under the "
-        f"policy \"{posted.label}\" the last worker had not started by the time a serial copy would "
-        f"have finished in this share of the copies: {', '.join(late)}. A base page costs "
-        f"{page_us:.1f} us that way; {low:.1f} to {high:.1f} us were published in 2016.",
+        f"policy \"{posted.label}\" a serial copy would have finished before the last worker started "
+        f"in this share of copies: {', '.join(late)}. A base page costs {page_us:.1f} us that way; "
+        f"{low:.1f} to {high:.1f} us were published in 2016.",
         measured.cells), {
         f"woken team over the best serial copy of {format_size(size)}": curve[size]
         for size in curve if size >= sizes.cell.folio})
@@ -76,8 +76,8 @@ def _checks(samples: Samples, policy: Policy) -> str:
     if dispatch.pause_us(samples) or not found:
         return ""
     empty = dispatch.empty_job_seconds(samples, policy.id)
-    return " (other instruments measure the former as: " + "; ".join(
-        f"{label}, {1e6 * seconds:.0f} us, a factor of {empty / seconds:.2f}"
+    return " (other instruments put the former at " + "; ".join(
+        f"{1e6 * seconds:.0f} us: {label}, a factor of {empty / seconds:.2f}"
         for label, seconds in found.items()) + ")"
 
 

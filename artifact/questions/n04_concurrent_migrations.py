@@ -57,7 +57,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
                        + (f"(clearly slower with {', '.join(loses)})" if loses else
                           "(never clearly slower)"))
     return Answer(with_warnings(
-        "Total throughput of several migrators, over the best serial copy by as many at once: "
+        "Total throughput of several migrators, over as many best serial copies at once: "
         + "; ".join(phrases) + ".", measured.cells), headlines)
 
 

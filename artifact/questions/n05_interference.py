@@ -68,13 +68,13 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     tests = [_test(samples, p.margin_percent) for samples in cells["load"]]
     # An older run may have none as posted.
     as_posted = [_test(samples, p.margin_percent) for samples in cells.get("posted", [])]
-    sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\", "
+    sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\" "
                 f"and beside the best serial copy: {'; '.join(left)}. " if left else "")
     sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy, by a "
                  f"one-sided test: {'; '.join(tests)}.")
     if as_posted:
-        sentence += (" The series as posted, with the kernel's own routine over one serial call of "
-                     f"it: {'; '.join(as_posted)}.")
+        sentence += (" The series as posted, with the kernel's own routine, against one serial call "
+                     f"of it: {'; '.join(as_posted)}.")
     return Answer(with_warnings(sentence, cells), headlines)
 
 

@@ -47,8 +47,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         if samples.cell.counted:
             headlines[f"mapping both pages as in 2017, {samples.cell.kernel}, instructions"] = \
                 Estimate(atomic, atomic, atomic)
-    return Answer("Mapping both pages of a copy, with kmap_atomic as in 2017 and with kmap_local as "
-                  "in 2026, costs " + "; ".join(phrases) + "."
+    return Answer("Mapping both pages of a copy with kmap_atomic (2017) and with kmap_local (2026) "
+                  "costs " + "; ".join(phrases) + "."
                   + not_time(measured.cells["ladder"]), headlines)
 
 

@@ -16,7 +16,7 @@ from artifact.verdicts import claims
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """Of another machine, of which the model says where threads pay."""
+    """Of another machine, for which the model says where threads pay off."""
 
     cpus: int = 32
     one_thread_gbps: float = 10.0
@@ -28,7 +28,7 @@ class Parameters:
         for name in ("one_thread_gbps", "limit_gbps", "dispatch_us"):
             value = getattr(self, name)
             if not 0 < value < 1e6:
-                raise Misuse(f"{name}: {value!r}", "not a positive number", "give one, as 12.5")
+                raise Misuse(f"{name}: {value!r}", "not a positive number", "give one, such as 12.5")
 
 
 def plan(host: Host, p: Parameters) -> Plan:
@@ -43,8 +43,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     phrases = [f"{len(ids[word])} {claims.PLURALS[word]}"
                + (f" ({', '.join(ids[word])})" if word in claims.JUDGED else "")
                for word in claims.WORDS if ids[word]]
-    return Answer(f"Of {len(found)} published claims, {', '.join(phrases)}. The intervals allow for "
-                  "the number of claims.", {})
+    return Answer(f"Of {len(found)} published claims, {', '.join(phrases)}. The intervals are "
+                  "corrected for the number of claims.", {})
 
 
 QUESTION = Question("09-changelog", Parameters, plan, answer, (), own_cells=False)

@@ -32,9 +32,9 @@ class Question:
     def answered(self, measured: Measured, p: typing.Any) -> Answer:
         """The answer, as far as it is measured."""
         if measured.not_yet and self.own_cells:
-            return Answer(f"Not measured far enough yet to answer: {measured.provisional}.", {})
+            return Answer(f"Too little is measured yet to answer: {measured.provisional}.", {})
         found = self.answer(measured, p)
         if not measured.provisional:
             return found
         return dataclasses.replace(
-            found, sentence=f"Provisional, of {measured.provisional}: {found.sentence}")
+            found, sentence=f"Provisional ({measured.provisional}): {found.sentence}")

@@ -22,7 +22,7 @@ from artifact.verdicts.tests import Absent, Evidence
 
 COLUMNS = 75        # of a commit message, and of a mail that is quoted
 RUNG_NAMES = {"map=2017": "2017: cond_resched, kmap_atomic",
-              "map=2026": "today: kmap_local, cond_resched", "": "the calls, nothing else"}
+              "map=2026": "today: kmap_local, cond_resched", "": "the calls alone"}
 
 
 def text(measured: Measured, found: list[claims.Verdict]) -> str:
@@ -35,7 +35,7 @@ def text(measured: Measured, found: list[claims.Verdict]) -> str:
         return f"No text yet: the serial ladder of run {run.name} is {NOT_YET}\n"
     if measured.find("serial-ladder", "cold-cold") is None:
         raise Lacking(f"run {run.name}", "has no serial ladder of cold caches",
-                      "measure 01-serial-copy with its own parameters")
+                      "measure 01-serial-copy with its default parameters")
     environment = rendering.environment(html=False)
     environment.filters["wrap"] = _wrapped
     written = environment.get_template("changelog.txt.j2").render(
@@ -55,11 +55,11 @@ def _wrapped(paragraph: str, first: str = "", rest: str = "") -> str:
 
 
 def _not_shown(measured: Measured) -> list[str]:
-    """What this machine lacks, and what of the measured is to be doubted."""
+    """What this machine lacks, and which measurements are in doubt."""
     found = [f"{what}: {why}" for what, why in measured.plan.skipped]
-    found += [f"cell {s.cell.experiment} {s.cell.label} {doubt}: read what rests on it as open"
+    found += [f"cell {s.cell.experiment} {s.cell.label} {doubt}: treat what rests on it as open"
               for s in measured.timed if (doubt := claims.doubt(s))]
-    return found + [f"not of one piece: {line}" for line in mixture(measured.timed)]
+    return found + [f"mixed run: {line}" for line in mixture(measured.timed)]
 
 
 def _ratio(ratio: Estimate) -> str:
@@ -82,10 +82,10 @@ def _ladder(evidence: Evidence) -> dict:
             "own": own, "huge": samples.cell.option("huge"), "command": command(evidence),
             "unstable": estimate.contradicts_itself(samples),
             "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
-                samples, bulk, loop), "one bulk call", "the loop of today"),
+                samples, bulk, loop), "one bulk call", "today's loop"),
             "best": "" if best == bulk else _said(
                 estimate.speedup(samples, best, loop),
-                f"one call of {samples.cell.of(best).primitive}", "the loop of today"),
+                f"one call of {samples.cell.of(best).primitive}", "today's loop"),
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
 
 
@@ -159,21 +159,22 @@ def _victims(evidence: Evidence) -> str:
         samples = evidence.samples("victim", name)
         label, arm = _posted(samples)
         serial = victim.victim_rate(samples, estimate.best_serial(samples)).value
-        kept.append(f"{labels.victim_label(samples)} {_ratio(victim.victim_rate(samples, arm))}, "
-                    f"beside serial copies {serial:.3f}")
+        kept.append(f"{labels.victim_label(samples)} {_ratio(victim.victim_rate(samples, arm))} "
+                    f"({serial:.3f} beside serial copies)")
         achieved.append(victim.copies_per_second(samples, arm))
     if not kept:
         raise Absent("no victims")
-    return (f"Unrelated work on a worker's CPU keeps of its speed, beside {min(achieved):.0f} to "
-            f"{max(achieved):.0f} copies a second by the policy \"{label}\": {'; '.join(kept)}.")
+    return (f"Unrelated work on a worker's CPU keeps this share of its speed beside "
+            f"{min(achieved):.0f} to {max(achieved):.0f} copies a second under the policy "
+            f"\"{label}\": {'; '.join(kept)}.")
 
 
 def _crowd(evidence: Evidence) -> str:
     samples = evidence.samples("concurrent", "2-migrators")
     label, arm = _posted(samples)
     ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
-    return _said(ratio, f"Two migrators at once with the policy \"{label}\", in total throughput,",
-                 "two best serial copies") + "."
+    return _said(ratio, f"In total throughput, a pair of migrators under the policy \"{label}\"",
+                 "a pair of best serial copies") + "."
 
 
 def _late(evidence: Evidence) -> str:
@@ -182,9 +183,9 @@ def _late(evidence: Evidence) -> str:
     found = load.late_share(samples, arm)
     if found is None:
         raise Absent("no worker began")
-    return (f"With every CPU loaded twice over and the policy \"{label}\", the share of copies "
-            "whose last worker had not begun when a serial copy would have been done is "
-            f"{_ratio(found)}, of those for which a worker began.")
+    return (f"With every CPU loaded twice over, under the policy \"{label}\", a serial copy would "
+            "have finished before the last worker started in this share of the copies that any "
+            f"worker joined: {_ratio(found)}.")
 
 
 def _busy(evidence: Evidence) -> str:
@@ -205,13 +206,13 @@ def _kernel(evidence: Evidence) -> list[str]:
     atomic, local = (ladder.cost(rungs, f"cost:kmap_{era}") for era in ("atomic", "local"))
     bulk = live.step_cost(steps, "huge:1", "bulk")
     team = live.step_cost(steps, "base:512", "highpri:2")
-    return [f"In Linux {rungs.facts[0]['kernel']} to map both pages of a copy takes {atomic:.0f} "
+    return [f"In Linux {rungs.facts[0]['kernel']} mapping both pages of a copy takes {atomic:.0f} "
             f"instructions with kmap_atomic and {local:.0f} with kmap_local (counted in a virtual "
-            "machine, where a count says nothing about time).",
+            "machine; counts say nothing about time).",
             "With one bulk copy in place of a loop of page copies by the same rep, move_pages() of "
-            f"a huge page takes {abs(bulk):,.0f} instructions {'less' if bulk < 0 else 'more'}; "
-            "with two workers of system_highpri_wq that of a base page takes "
-            f"{abs(team):,.0f} {'less' if team < 0 else 'more'}."]
+            f"a huge page takes {abs(bulk):,.0f} {'fewer' if bulk < 0 else 'more'} instructions; "
+            "with two workers of system_highpri_wq, move_pages() of a base page takes "
+            f"{abs(team):,.0f} {'fewer' if team < 0 else 'more'}."]
 
 
 def _machine(found: dict) -> list[str]:

@@ -23,7 +23,7 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
     is not whole.
     """
     if len({run.name for run in runs}) < len(runs):
-        raise Misuse("runs to compare", "two have the same name", "give one of them another")
+        raise Misuse("runs to compare", "two have the same name", "rename one of them")
     found, headlines = {}, {}
     for run in runs:
         found[run.name], headlines[run.name] = _judged(run)
@@ -82,7 +82,7 @@ def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
         raise
     except Exception as error:
         raise Damaged(f"run {run.name}", f"its cells do not fit its plan ({one_line(error)})",
-                      "have it measured, or packed, again") from error
+                      "measure it, or have it packed, again") from error
 
 
 def portable(verdicts: tuple[Verdict, ...]) -> str:

@@ -74,7 +74,7 @@ def _unpacked(file: Path) -> paths.Run:
         found = _members(file)
     except FileNotFoundError as error:
         raise Misuse(f"packed run {file}", "no such file",
-                     "give its whole path, or one from the project's folder") from error
+                     "give its full path, or one relative to the project's folder") from error
     except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         raise Damaged(f"packed run {file.name}", getattr(error, "strerror", "") or one_line(error),
                       "have it packed again") from error

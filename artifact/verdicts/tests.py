@@ -65,8 +65,8 @@ class Evidence:
 def batching_share(e: Evidence) -> Finding:
     samples = e.samples("factorial", "1-folio")
     found = factorial.share_of_batching(samples, samples.cell.own, "spin", e.level)
-    return Finding(found, (samples,), "" if found else "threads gain nothing clear here that "
-                   "batching could have a share of")
+    return Finding(found, (samples,), "" if found else "threads show no clear gain here for "
+                   "batching to account for")
 
 
 def _long_over_short(e: Evidence, samples: Samples, primitive: str) -> Finding:
