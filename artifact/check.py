@@ -36,7 +36,7 @@ def _needs() -> list[str]:
          facts.memory_bytes >= 2 << 30 else "too little: cells may not fit"),
         ("100 MiB of disk", f"{free} MiB", "enough" if free >= 100 else "too little"),
         ("2 CPUs", str(len(facts.cpus)), "02 to 06 run" if len(facts.cpus) > 1 else
-         "all but 01-serial-copy are skipped and say so"),
+         "02 to 06 are skipped and say so"),
         ("huge pages on request", thp, "enough" if thp in ("madvise", "always") else
          "base pages instead, and every figure says so"),
         ("nice -20", "allowed" if facts.high_priority else "refused",

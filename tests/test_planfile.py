@@ -176,7 +176,7 @@ def test_a_default_that_changes_later_leaves_the_run_as_it_is(results, monkeypat
     monkeypatch.setitem(QUESTIONS, SWEEP.notebook, later)
     notebook = Notebook("04", {"run": "copy", **planning.defaults(later)})
     assert notebook.parameters["rounds"] == old["rounds"] and notebook.changes == []
-    assert notebook.samples["concurrent"]
+    assert notebook.samples("concurrent")
 
 
 def test_what_was_recorded_with_other_parameters_is_one_line():

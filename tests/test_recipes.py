@@ -101,7 +101,7 @@ def call_over_bytes(e: Evidence) -> Finding:
 """, ""), ("    late_workers, ", "    call_over_bytes, ", "")]}
 
 FIGURE = {
-    "artifact/experiments/victim.py": [("SLOWEST_SHOWN = ", """\
+    "artifact/experiments/victim.py": [("STRIP = ", """\
 def windows_figure(cells: list[Samples]) -> Figure:
     \"\"\"How long the windows were.\"\"\"
     fig, ax = drawing.subplots()

@@ -210,7 +210,6 @@ def test_a_figure_says_so_in_one_line(monkeypatch):
     assert notebook._steps([still, stepped]) == told
     assert notebook._steps([stepped, still, stepped, stepped]) == f"{told}; steps in 2 more"
     monkeypatch.setattr(notebook.machine, "summary", lambda found: "a machine")
-    opened = types.SimpleNamespace(samples={"test": [still, stepped]}, changes=[],
-                                   run=types.SimpleNamespace(name="one"),
+    opened = types.SimpleNamespace(changes=[], run=types.SimpleNamespace(name="one"),
                                    measured=types.SimpleNamespace(machine={}))
-    assert notebook.Notebook._footer(opened, "test").endswith(told)
+    assert notebook.Notebook._footer(opened, [still, stepped]).endswith(told)

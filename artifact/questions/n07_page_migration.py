@@ -64,7 +64,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
 def _live(samples) -> str:
     bulk, team = (live.step_cost(samples, row, step) for row, step in
                   (("huge:1", "bulk"), ("base:512", "highpri:2")))
-    return (f"with one bulk copy instead of its own loop that kernel moves a huge page in "
+    return (f"with one bulk copy instead of the loop that kernel moves a huge page in "
             f"{abs(bulk):,.0f} {_fewer(bulk)} {samples.cell.unit}, and with two workers of "
             f"system_highpri_wq each base page in {abs(team):,.0f} {_fewer(team)}")
 
