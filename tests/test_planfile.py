@@ -61,7 +61,7 @@ def test_the_plan_is_there_before_the_first_sample(results, monkeypatch, here):
     monkeypatch.setattr(passes, "_run_undisturbed", lambda run, *_: seen.append(
         json.loads(run.plan.read_text())) or sys.exit("that will do"))
     with pytest.raises(SystemExit):
-        Notebook("04", {**tiny(), "run": "one"})
+        Notebook("04", {**tiny(), "run": "one"}).samples("concurrent")
     entry, = seen[0]["notebooks"].values()
     assert entry["parameters"]["migrators"] == [1] and set(entry["cells"]) == set(seen[0]["cells"])
     assert seen[0]["host"]["cpus"] == [0, 1] and seen[0]["commit"]
