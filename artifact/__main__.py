@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable
 
 from artifact import paths
-from artifact.measuring import MINUTES
+from artifact.measuring import AROUND, MINUTES
 from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
 
 
@@ -51,7 +51,7 @@ def reproduce(arguments) -> None:
     if not missing(run, wanted.cells):
         say(f"run {run.name}: every cell is measured; RUN=another starts afresh")
     outlook.check(run, list(wanted.cells), arguments.minutes, say)
-    passes.measure(run, list(wanted.cells), say, arguments.minutes, lambda: _look(run),
+    passes.measure(run, list(wanted.cells), say, arguments.minutes - AROUND, lambda: _look(run),
                    live.chosen())
     _draw_last(run, lambda: drawn.draw(run, say))
     for name in QUESTIONS:

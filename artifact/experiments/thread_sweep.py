@@ -4,6 +4,7 @@ and where more of them would pay."""
 
 from __future__ import annotations
 
+import math
 import typing
 from collections.abc import Iterable
 
@@ -82,8 +83,7 @@ def threads_figure(cells: list[Samples]) -> Figure:
     """What threads add to the best serial copy and cost in CPU time, per batch; and what
     was published."""
     rows = _rows(cells[0])
-    fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(
-        3.5 + 4.4 * len(cells) + 3.5, 2.4 + 0.42 * len(rows)))
+    fig, panels = _panels(len(cells) + 1, len(rows))
     counts = sorted({samples.cell.of(arm).threads for samples in cells
                      for arm in teams.teams(samples)})
     limit, limit_gbps = machine_limit(cells)
@@ -100,7 +100,8 @@ def threads_figure(cells: list[Samples]) -> Figure:
         drawing.line(ax, limit, ":", f"this machine's limit: {limit_gbps:.1f} GB/s")
         values = [limit, 1, *(ratio.value for ratio in found.values())]
         ax.set_xlim(min(values) - 0.1, max(values) + 0.15)
-        drawing.label_rows(ax, list(rows.values()) if ax is panels[0] else [""] * len(rows))
+        first = ax.get_subplotspec().is_first_col()
+        drawing.label_rows(ax, list(rows.values()) if first else [""] * len(rows))
         ax.set_title(f"{labels.folios_label(samples)}\nbest serial: {samples.cell.of(best).primitive}, "
                      f"{estimate.gbps(samples, best):.1f} GB/s", fontsize="medium")
         ax.set_xlabel("speed over the best serial copy")
@@ -115,6 +116,17 @@ def threads_figure(cells: list[Samples]) -> Figure:
     _published_threads(panels[-1])
     drawing.legend_below(fig, panels[0], columns=5)
     return fig
+
+
+def _panels(count: int, rows: int) -> tuple[Figure, list[Axes]]:
+    """In lines of three, as more of them would be too wide to read."""
+    columns = min(count, 3)
+    lines = math.ceil(count / columns)
+    fig, axes = drawing.subplots(lines, columns, squeeze=False, figsize=(
+        3.5 + 4.3 * columns, (2.4 + 0.42 * rows) * lines))
+    for unused in axes.flat[count:]:
+        unused.set_axis_off()
+    return fig, list(axes.flat[:count])
 
 
 def _row(samples: Samples, arm: str) -> tuple[str, str]:
