@@ -20,6 +20,7 @@ if typing.TYPE_CHECKING:
 
 # Ways to help, by their options; the first two copy in the kernel's fashion.
 WAYS = ("", ":caller=waits", ":dispatch=spawn:caller=waits", ":dispatch=spin")
+COLUMNS = 3         # of the figure
 WAY_LABELS = {"wake works": "woken, caller copies too", "wake waits": "woken, caller waits",
               "spawn waits": "spawned per copy, caller waits",
               "spin works": "spinning, caller copies too"}
@@ -87,7 +88,7 @@ def threads_figure(cells: list[Samples]) -> Figure:
     counts = sorted({samples.cell.of(arm).threads for samples in cells
                      for arm in teams.teams(samples)})
     limit, limit_gbps = machine_limit(cells)
-    for ax, samples in zip(panels, cells):
+    for nth, (ax, samples) in enumerate(zip(panels, cells)):
         best = estimate.best_serial(samples)
         found = {arm: estimate.speedup(samples, arm, best) for arm in teams.teams(samples)}
         for arm, ratio in found.items():
@@ -100,8 +101,7 @@ def threads_figure(cells: list[Samples]) -> Figure:
         drawing.line(ax, limit, ":", f"this machine's limit: {limit_gbps:.1f} GB/s")
         values = [limit, 1, *(ratio.value for ratio in found.values())]
         ax.set_xlim(min(values) - 0.1, max(values) + 0.15)
-        first = ax.get_subplotspec().is_first_col()
-        drawing.label_rows(ax, list(rows.values()) if first else [""] * len(rows))
+        drawing.label_rows(ax, [""] * len(rows) if nth % COLUMNS else list(rows.values()))
         ax.set_title(f"{labels.folios_label(samples)}\nbest serial: {samples.cell.of(best).primitive}, "
                      f"{estimate.gbps(samples, best):.1f} GB/s", fontsize="medium")
         ax.set_xlabel("speed over the best serial copy")
@@ -119,8 +119,8 @@ def threads_figure(cells: list[Samples]) -> Figure:
 
 
 def _panels(count: int, rows: int) -> tuple[Figure, list[Axes]]:
-    """In lines of three, as more of them would be too wide to read."""
-    columns = min(count, 3)
+    """In lines, as more of them beside each other would be too wide to read."""
+    columns = min(count, COLUMNS)
     lines = math.ceil(count / columns)
     fig, axes = drawing.subplots(lines, columns, squeeze=False, figsize=(
         3.5 + 4.3 * columns, (2.4 + 0.42 * rows) * lines))
