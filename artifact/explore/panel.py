@@ -140,10 +140,10 @@ class Panel:
 
     def _laid_out(self) -> widgets.VBox:
         rows = [widgets.HBox([knob, self.notes[name]]) for name, knob in self.knobs.items()]
-        parts = {"knobs": widgets.VBox(rows),
+        # What changes is on top: the knobs are many.
+        parts = {"picture": self.picture, "verdict": self.verdict,
                  "buttons": widgets.HBox([self.measure, self.stop, self.default, self.status]),
-                 "verdict": self.verdict, "picture": self.picture,
-                 "command": self.command}
+                 "knobs": widgets.VBox(rows), "command": self.command}
         for name, part in {**parts, "status": self.status}.items():
             part.add_class(f"explore-{name}")
         for name, knob in self.knobs.items():
@@ -259,7 +259,8 @@ def _verdict(samples: Samples, choice: Choice, default: str) -> str:
 def _image(png: bytes, shows: str) -> str:
     """A new one takes the place of an old one in the same frame: nothing flickers."""
     width, height = picture.PIXELS
-    return (f'<img width="{width}" height="{height}" alt="{html.escape(shows)}" decoding="sync" '
+    return (f'<img width="{width}" height="{height}" style="max-width: 100%; height: auto" '
+            f'alt="{html.escape(shows)}" decoding="sync" '
             f'src="data:image/png;base64,{base64.b64encode(png).decode()}">')
 
 
