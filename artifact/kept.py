@@ -37,8 +37,9 @@ def shown(run: paths.Run) -> set[str]:
 
 
 def _names(run: paths.Run, kind: str) -> set[str]:
+    # An older version kept no tables.
     return {each["file"] for name in QUESTIONS if (run.notebooks / f"{name}.json").exists()
-            for each in read(run, name)[kind]}
+            for each in read(run, name).get(kind, [])}
 
 
 def headlines(run: paths.Run) -> dict[str, list[float]]:

@@ -249,6 +249,10 @@ def test_agreement_needs_each_inside_the_other(results):
     assert not agree and lines[0].startswith("DIFFER")
 
 
+def test_what_an_older_version_kept_shows_no_tables(results):
+    assert kept.shown(keep(results, "older", {})) == set()
+
+
 def test_agreement_of_other_headlines_is_none(results):
     one = keep(results, "one", {"a": [1, 0, 2]})
     other = keep(results, "other", {"b": [1, 0, 2]})
