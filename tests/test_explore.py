@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 
-from artifact import ctools, host
+from artifact import ctools, host, paths
 from artifact.estimate import Estimate
 from artifact.explore import choice as choices
 from artifact.explore import loop, picture, verdict
@@ -200,7 +200,7 @@ def test_who_interrupts_a_deaf_kernel_interrupts_the_measuring(endless):
 
 
 @pytest.fixture
-def panel():
+def panel(results):
     """The knobs of this machine, at a choice that takes a moment to measure."""
     made = Panel(host.here())
     for name, value in dataclasses.asdict(SMALL).items():
@@ -251,6 +251,16 @@ def test_without_huge_pages_the_knob_that_mends_it_says_so(panel, monkeypatch):
     panel.knobs["backing"].value = "auto"
     panel.measure.click()
     assert eventually(lambda: "huge pages behind only 0 %" in panel.verdict.value)
+
+
+def test_beside_another_measurement_it_measures_nothing_and_says_why(panel):
+    with paths.locked(paths.RESULTS / ".lock"):
+        panel.measure.click()
+        panel.thread.join()
+        assert "another run is measuring on this machine" in panel.status.value
+    assert panel.pictured is None and not panel.measure.disabled
+    panel.measure.click()
+    assert eventually(lambda: panel.pictured)
 
 
 def test_a_knob_turned_meanwhile_is_what_is_measured_next(panel):

@@ -16,6 +16,7 @@ from artifact.explore import choice as choices
 from artifact.explore import loop, picture, verdict
 from artifact.explore.choice import Choice
 from artifact.host import Host
+from artifact.measuring import passes
 from artifact.policies import BY_ID, POLICIES
 from artifact.problem import Problem
 from artifact.samples import Samples
@@ -108,10 +109,11 @@ class Panel:
             before.join()
         samples, shown, error = None, -math.inf, None
         try:
-            for samples in measurement.processes():
-                if time.monotonic() >= shown + EVERY_SECONDS:
-                    self._show(measurement.choice, samples)
-                    shown = time.monotonic()
+            with passes.nobody_else():      # else two would measure each other
+                for samples in measurement.processes():
+                    if time.monotonic() >= shown + EVERY_SECONDS:
+                        self._show(measurement.choice, samples)
+                        shown = time.monotonic()
         except Problem as problem:
             error = problem
         if samples:
