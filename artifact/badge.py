@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from artifact import machine, measured, paths
-from artifact.problem import Problem
+from artifact.problem import Problem, one_line
 from artifact.verdicts import claims
 
 COLUMNS, NAMES = 100, 47        # of a terminal, and of them for what is asked
@@ -201,8 +201,10 @@ def evidence(check: Callable[[], str]) -> tuple[str, str]:
         return "", str(missing)
     except Problem as problem:
         return "", str(problem)
-    except OSError as error:
+    except FileNotFoundError as error:
         return "", f"no {paths.shown(Path(error.filename))}"
+    except (OSError, EOFError, ValueError) as error:
+        return "", f"a file cannot be read: {one_line(error)}"
 
 
 def _text(name: str) -> str:

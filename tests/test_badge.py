@@ -94,3 +94,10 @@ def test_the_list_fits_a_terminal_and_counts(artifact):
     assert max(map(len, listed)) <= badge.COLUMNS
     missing = sum(" missing: " in line for line in listed)
     assert re.match(rf"{len(EVERY) - missing} of {len(EVERY)} found", tally)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:500], lambda content: b"hello"])
+def test_a_damaged_cell_is_missing_and_no_traceback(tree, damage):
+    cell = next((tree / "data/recorded/kvm-epyc-2cpu/cells").glob("*.json.gz"))
+    cell.write_bytes(damage(cell.read_bytes()))
+    assert "missing: a file cannot be read" in "\n".join(badge.lines())

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 
-from artifact import ctools, host, paths
+from artifact import ctools, explore, host, paths
 from artifact.estimate import Estimate
 from artifact.explore import choice as choices
 from artifact.explore import loop, picture, verdict
@@ -261,6 +261,14 @@ def test_beside_another_measurement_it_measures_nothing_and_says_why(panel):
     assert panel.pictured is None and not panel.measure.disabled
     panel.measure.click()
     assert eventually(lambda: panel.pictured)
+
+
+def test_who_shows_the_knobs_again_stops_those_before(panel, monkeypatch):
+    monkeypatch.setattr(explore, "_shown", [panel])
+    panel.measure.click()
+    explore.show()
+    panel.thread.join()
+    assert "Stopped" in panel.status.value and explore._shown != [panel]
 
 
 def test_a_knob_turned_meanwhile_is_what_is_measured_next(panel):

@@ -4,6 +4,8 @@
 A quick look, kept nowhere. What is to be cited comes from make reproduce.
 """
 
+_shown: list = []       # the panel that was shown last
+
 
 def show() -> None:
     """Shows the knobs below a notebook's cell. Raises Lacking where pagecopy cannot be built."""
@@ -12,4 +14,7 @@ def show() -> None:
     from artifact import host
     from artifact.explore.panel import Panel
 
-    display(Panel(host.here()).box)
+    for before in _shown:       # its buttons leave the page, so nobody could stop it
+        before.stop.click()
+    _shown[:] = [Panel(host.here())]
+    display(_shown[0].box)

@@ -89,7 +89,8 @@ class Panel:
     def _begin(self) -> None:
         """Measures what the knobs say, in place of what is being measured."""
         self._end()
-        self._say("Measuring")
+        old = self.pictured and self.pictured != self.choice
+        self._say("Measuring" + ("; the picture still shows the choice before" if old else ""))
         self.measurement = loop.Measurement(self.host, self.choice)
         # A thread, as the event loops of Jupyter's kernels are not what they were.
         self.thread = threading.Thread(target=self._follow, args=(self.measurement, self.thread),
@@ -132,6 +133,8 @@ class Panel:
     def _show(self, choice: Choice, samples: Samples) -> None:
         default = choices.default_beside(self.host, choice)
         rows = {"yours": choice.variant, "default": default}
+        if self.pictured != choice:
+            self._say("Measuring")
         self.pictured = choice
         self.picture.value = _image(picture.drawn(samples, rows, _conditions(choice, samples)),
                                     picture.shows(samples, rows))
