@@ -15,7 +15,6 @@ from artifact.questions import QUESTIONS
 from artifact.samples import Samples
 from artifact.verdicts import claims
 from artifact.verdicts.claims import Claim, Verdict
-from artifact.verdicts.tests import TESTS, Evidence
 
 FILE = paths.ROOT / "ARTIFACT.md"
 WORDS_A_MINUTE = 200        # of somebody who reads with care
@@ -100,18 +99,14 @@ def text() -> str:
 
 
 def _tested(runs: list[Measured], found: list[list[Verdict]]) -> Iterable[Tested]:
+    experiments = {cell.id: cell.experiment for run in runs for cell in run.plan.cells}
     for verdicts in zip(*found, strict=True):
-        if any(verdict.measured for verdict in verdicts):
+        measured_by = [verdict.cells for verdict in verdicts if verdict.measured]
+        if measured_by:
             claim = verdicts[0].claim
             yield Tested(claim, tuple(verdict.word for verdict in verdicts), Expected(
                 claim.what, tuple(verdict.measured for verdict in verdicts)),
-                _experiments(claim, next(run for run, verdict in zip(runs, verdicts, strict=True)
-                                         if verdict.measured)))
-
-
-def _experiments(claim: Claim, run: Measured) -> tuple[str, ...]:
-    cells = TESTS[claim.test](Evidence(run)).cells
-    return tuple(dict.fromkeys(samples.cell.experiment for samples in cells))
+                tuple(dict.fromkeys(experiments[cell] for cell in measured_by[0])))
 
 
 def _untested(found: list[list[Verdict]]) -> list[Verdict]:

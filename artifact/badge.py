@@ -2,7 +2,8 @@
 """What artifact evaluators of SOSP and EuroSys ask for, and the evidence that is here now.
 
 Each item is a function that looks, and its docstring is what is asked. It returns the
-evidence or raises Missing, which says what there is none of; OSError and Problem are missing, too.
+evidence or raises Missing, which says what there is none of; a file that is not there, or
+cannot be read, and a Problem are missing, too.
 """
 
 import gzip
