@@ -34,8 +34,9 @@ def claims_figure(cells: list[AnySamples], runs: dict[str, list[Verdict]]) -> Fi
         claim = next(iter(runs.values()))[nth].claim
         found = [each[nth] for each in runs.values()]
         labels.append(textwrap.fill(f"{claim.id}  {claim.says}", 62))
-        regions[labels[-1]] = _region(claim.holds)
-        numbers[labels[-1]] = "\n".join(f"{each.value:.3g} [{each.low:.3g}, {each.high:.3g}]"
+        assert claim.holds      # one that was measured has a region
+        regions[labels[-1]] = _region(_edges(claim.holds))
+        numbers[labels[-1]] = "\n".join(str(each)
                                         for verdict in found if (each := verdict.measured))
         _row(ax, y, found)
     for word, colour in COLOURS.items():
@@ -100,8 +101,8 @@ def _placed(measured: Estimate, edges: tuple[float, float]) -> tuple[float, floa
     return min(ends), ends[1], max(ends)
 
 
-def _region(region: tuple[float, float] | None) -> str:
-    low, high = region or (0, math.inf)
+def _region(edges: tuple[float, float]) -> str:
+    low, high = edges
     if math.isinf(high):
         return f"from {low:g}"
-    return f"{low:g} to {high:g}" if low else f"up to {high:g}"
+    return f"up to {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
