@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,15 +100,27 @@ static int find_base(void)
 	return group.version;
 }
 
-/* Another pagecopy's, that came while ours had the controller switched on. */
-static int others_are_there(void)
+static int is_gone(pid_t maker)
+{
+	return maker == getpid() || (kill(maker, 0) && errno == ESRCH);
+}
+
+/*
+ * Returns how many groups of other pagecopies there are. One whose maker was
+ * killed together with its janitor is still there, and removed now; if
+ * somebody is inside all the same, the kernel keeps it.
+ */
+static int sweep_others(void)
 {
 	DIR *base = opendir(group.base);
 	struct dirent *entry;
-	int found = 0;
+	int maker, found = 0;
 
-	while (base && !found && (entry = readdir(base)))
-		found = !strncmp(entry->d_name, "pagecopy-", 9);
+	while (base && (entry = readdir(base)))
+		if (sscanf(entry->d_name, "pagecopy-%d", &maker) == 1)
+			found += !is_gone(maker) ||
+				unlinkat(dirfd(base), entry->d_name,
+					 AT_REMOVEDIR) != 0;
 	if (base)
 		closedir(base);
 	return found;
@@ -118,7 +131,7 @@ static void remove_group(void)
 	/* Whoever was inside may need a moment to be gone. */
 	for (int i = 0; i < 1000 && rmdir(group.own) && errno != ENOENT; i++)
 		sleep_ns(1000000);
-	if (group.enabled_cpu && !others_are_there())
+	if (group.enabled_cpu && !sweep_others())
 		write_text(group.base, "cgroup.subtree_control", "-cpu");
 }
 
@@ -199,6 +212,7 @@ const char *limit_begin(unsigned int percent)
 		       "--limit";
 	snprintf(group.own, sizeof(group.own), "%s/pagecopy-%d", group.base,
 		 (int)getpid());
+	sweep_others();
 	group.enabled_cpu = group.version == 2 &&
 		!file_names_cpu(group.base, "cgroup.subtree_control");
 	snprintf(tid, sizeof(tid), "%ld", syscall(SYS_gettid));
