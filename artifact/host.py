@@ -128,7 +128,7 @@ def lab() -> Lab:
 def _refused(options: list[str]) -> str:
     """Why pagecopy cannot be run so, as in most containers; "" where it can."""
     try:
-        ctools.run(["--verify", "--pairs=1", "--backing=auto", *options, "serial:bulk:memcpy"])
+        ctools.run(["--verify", "--pairs=1", "--backing=auto", *options, "serial:bulk:libc"])
         return ""
     except Problem as problem:
         return problem.why

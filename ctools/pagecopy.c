@@ -28,7 +28,7 @@ static const char usage[] =
 "A variant is STRATEGY:RULE:PRIMITIVE[:KEY=VALUE]...\n"
 "  STRATEGY   serial | parallel\n"
 "  RULE       page (one call per base page) | bulk (one call)\n"
-"  PRIMITIVE  movsq, movsb, memcpy, ...: see --list\n";
+"  PRIMITIVE  movsq, movsb, libc, ...: see --list\n";
 
 static const char others[] =
 "Others: alone:bulk:empty is no migrator at all, for victims; scan:hot:64 and\n"

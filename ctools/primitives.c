@@ -8,7 +8,7 @@
 /* Keeps the compiler from turning a loop into a call of memcpy(). */
 #define as_written() __asm__ volatile("" : : : "memory")
 
-static void copy_memcpy(void *dst, const void *src, size_t len)
+static void copy_libc(void *dst, const void *src, size_t len)
 {
 	memcpy(dst, src, len);
 }
@@ -46,9 +46,9 @@ static void copy_empty(void *dst, const void *src, size_t len)
 
 const struct primitive generic_primitives[] = {
 	{
-		.name = "memcpy",
+		.name = "libc",
 		.desc = "the C library's memcpy()",
-		.copy = copy_memcpy,
+		.copy = copy_libc,
 		.roles = ROLE(LIBC),
 	},
 	{

@@ -37,7 +37,7 @@ struct primitive {
 	int (*runs_here)(void); /* NULL: wherever it is built */
 };
 
-/* Terminated by an entry without a name; "memcpy" comes first. */
+/* Terminated by an entry without a name; "libc" comes first. */
 extern const struct primitive generic_primitives[];
 extern const struct primitive x86_primitives[];
 extern const struct primitive arm64_primitives[];

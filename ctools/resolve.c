@@ -150,7 +150,7 @@ static const char *check_together(const struct variant *v)
 		       "observe=copy and pick=any";
 	if (v->defects & DEFECT_TAIL &&
 	    (!(v->primitive->roles & ROLE(LIBC)) || v->chunk || v->extent))
-		return "defect=tail is for memcpy in bulk: parts of odd length";
+		return "defect=tail is for libc in bulk: parts of odd length";
 	if (v->defects & DEFECT_EARLY &&
 	    (!v->model_2017 || team->dispatch != DISPATCH_WAKE))
 		return "defect=early is for model=2017 and dispatch=wake";

@@ -137,14 +137,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 
-def tiny_cell(label="tiny", processes=2, variants=("serial:bulk:memcpy", "serial:page:memcpy"),
+def tiny_cell(label="tiny", processes=2, variants=("serial:bulk:libc", "serial:page:libc"),
               **more):
     """A cell that takes a fraction of a second."""
     return Cell("test", label, TINY, tuple(variants), processes,
                 **{"resolution": 1e9, **more})
 
 
-ROLES = {"memcpy": ["libc"], "word8": ["careful"], "byte": ["floor"], "empty": ["nothing"],
+ROLES = {"libc": ["libc"], "word8": ["careful"], "byte": ["floor"], "empty": ["nothing"],
          "movsq": ["own-then"], "movsb": ["own-now"], "unrolled": ["fallback"], "regs64": [],
          "avx2": [], "avx512": [], "nt-sse2": [], "nt-avx2": ["streaming"], "nt-avx512": [],
          "nt-4pages": [], "ldp-stnp": ["own-then", "streaming"], "ldp-stp": []}

@@ -17,7 +17,7 @@ from artifact.verdicts import claims, compare
 from tests.conftest import one_line
 
 RECORDED = [f"recorded/{folder.name}" for folder in sorted(paths.RECORDED.glob("*/"))]
-BASE, OTHER = "serial:bulk:memcpy", "serial:page:memcpy"
+BASE, OTHER = "serial:bulk:libc", "serial:page:libc"
 
 
 def samples(between, within, processes=400, rounds=40, facts=None):

@@ -52,7 +52,7 @@ def test_arm64_copies_every_byte(tmp_path):
     done = subprocess.run([emulator, program, "--verify", "--backing=auto", "--pairs=4",
                            "--huge=64K"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for primitive in ("ldp-stnp", "ldp-stp", "memcpy", "word8"):
+    for primitive in ("ldp-stnp", "ldp-stp", "libc", "word8"):
         assert f"serial:bulk:{primitive}: every byte right" in done.stdout
     listed = subprocess.run([emulator, program, "--list"], capture_output=True, text=True).stdout
     assert "needs an x86-64 CPU" in listed

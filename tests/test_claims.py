@@ -284,7 +284,7 @@ def test_pagecopy_and_the_text_agree_to_the_digit(pagecopy, tmp_path, monkeypatc
     file = tmp_path / "samples"
     own = ctools.listed()["copy_page"]
     arms = [f"serial:page:{own}:map=2026", f"serial:page:{own}:map=2017", f"serial:bulk:{own}",
-            "serial:bulk:memcpy"]
+            "serial:bulk:libc"]
     status, text, said = pagecopy("--huge=256K", "--pairs=32", "--backing=auto", "--processes=13",
                                   "--rounds=8", f"--samples={file}", *arms)
     assert (status, said) == (0, [])

@@ -12,7 +12,7 @@ from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.samples import Samples
 from tests.conftest import tiny_cell
 
-BASE, OTHER = "serial:bulk:memcpy", "serial:page:memcpy"
+BASE, OTHER = "serial:bulk:libc", "serial:page:libc"
 
 
 def samples(rng, slower=1.0, processes=32, rounds=48, noise=0.15):

@@ -24,7 +24,7 @@ from artifact.variant import Variant
 from tests.conftest import a_host, eventually, running, without_huge_pages
 
 EIGHT = a_host(range(8))
-SMALL = Choice("memcpy", huge="64K", backing="auto")
+SMALL = Choice("libc", huge="64K", backing="auto")
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +151,7 @@ def endless(monkeypatch, results):
 
 
 def test_stop_leaves_nothing_running(endless):
-    measurement = loop.Measurement(host.here(), Choice("memcpy", backing="auto"))
+    measurement = loop.Measurement(host.here(), Choice("libc", backing="auto"))
     found = []
     thread = threading.Thread(target=lambda: found.extend(measurement.processes()))
     thread.start()
@@ -166,7 +166,7 @@ ENDLESS = """
 from artifact import host
 from artifact.explore import choice, loop
 choice.FEWEST_ROUNDS = 100_000
-next(loop.Measurement(host.here(), choice.Choice("memcpy", backing="auto")).processes())
+next(loop.Measurement(host.here(), choice.Choice("libc", backing="auto")).processes())
 """
 
 
@@ -181,7 +181,7 @@ def test_a_kernel_that_is_gone_leaves_nothing_running(results):
 def test_who_interrupts_a_deaf_kernel_interrupts_the_measuring(endless):
     """Between two cells ipykernel ignores the signal, which the children inherit."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    measurement, found = loop.Measurement(host.here(), Choice("memcpy", backing="auto")), []
+    measurement, found = loop.Measurement(host.here(), Choice("libc", backing="auto")), []
 
     def measure():
         try:
@@ -213,7 +213,7 @@ def panel(results):
 
 def test_knobs_offer_what_runs_here():
     own = Panel(host.here()).knobs["routine"].options
-    assert "memcpy" in own and "empty" not in own
+    assert "libc" in own and "empty" not in own
     assert not any(ctools.listed()["primitives"][name]["lacks"] for name in own)
     alone = Panel(a_host(range(1))).knobs["strategy"].options
     assert all(value.startswith("serial") for _, value in alone)

@@ -117,16 +117,16 @@ def test_the_facts_of_a_real_process_are_found(results):
 
 
 def test_pools_hold_the_largest_batch():
-    cell = tiny_cell(variants=("serial:bulk:memcpy", "serial:bulk:memcpy:folios=64"))
+    cell = tiny_cell(variants=("serial:bulk:libc", "serial:bulk:libc:folios=64"))
     copies = ctools.listed()["migrator_copies"]
-    crowd = tiny_cell(variants=("serial:bulk:memcpy:migrators=4",))
+    crowd = tiny_cell(variants=("serial:bulk:libc:migrators=4",))
     assert forecast.pool_bytes(cell) == 2 * 64 * 65536
     assert forecast.pool_bytes(crowd) == 2 * 4 * copies * 65536
 
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_file_is_not_larger_than_room_is_asked_for(results, quiet):
-    variants = ("serial:bulk:memcpy", "parallel:bulk:memcpy:threads=1")
+    variants = ("serial:bulk:libc", "parallel:bulk:libc:threads=1")
     cell = tiny_cell(variants=variants, quiet=quiet)
     path = results / "file.json"
     process.measure(cell, 1, path, {})

@@ -39,10 +39,10 @@ def made(seconds, channels=None, counts=None, options=(), processes=16, rounds=1
 
 def test_a_policy_is_found_by_its_options_and_no_other():
     for policy in POLICIES:
-        variant = f"parallel:bulk:memcpy:{policy.options.format(chunk='64K')}"
+        variant = f"parallel:bulk:libc:{policy.options.format(chunk='64K')}"
         for more in ("", ":threads=2", ":threads=2:bytes=4K:observe=phases:folios=3:migrators=2"):
             assert policy_of(Variant.parse(variant + more)) is policy
-    for other in (SERIAL, "parallel:bulk:memcpy:affinity=unbound"):
+    for other in (SERIAL, "parallel:bulk:libc:affinity=unbound"):
         with pytest.raises(KeyError):
             policy_of(Variant.parse(other))
 

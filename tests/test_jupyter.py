@@ -19,7 +19,7 @@ from tests.test_notebooks import QUICK
 TINY = """run = "this-machine"
 base_page = "4K"
 huge_page = "64K"
-primitives = ["memcpy"]
+primitives = ["libc"]
 migrators = [1]
 processes = 2
 rounds = 3
@@ -141,7 +141,7 @@ def test_explore_a_knob_is_turned_measured_stopped_and_reset(browser, serving, r
     picture, verdict = page.locator(".explore-picture img"), page.locator(".explore-verdict")
     expect(picture).to_have_attribute("alt", "nothing measured yet")
 
-    page.locator(".explore-routine select").select_option("memcpy")
+    page.locator(".explore-routine select").select_option("libc")
     page.get_by_role("button", name="Measure").click()
     expect(picture).to_have_attribute("alt", re.compile(r"yours \d.*\[.*default \d.*\["))
     expect(verdict).to_contain_text(re.compile("Over today's loop: .*Over the default: ", re.DOTALL))

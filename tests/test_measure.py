@@ -80,17 +80,17 @@ def test_where_a_process_spent_its_seconds_is_kept(results):
 
 @pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 def test_channels_and_counts_come_back_with_the_samples(results):
-    team = "parallel:bulk:memcpy:caller=waits:threads=2"
-    picky = "parallel:bulk:memcpy:pick=idle:threads=2"
+    team = "parallel:bulk:libc:caller=waits:threads=2"
+    picky = "parallel:bulk:libc:pick=idle:threads=2"
     run = paths.run("one")
-    cell = tiny_cell(quiet=True, variants=("serial:bulk:memcpy", f"{team}:observe=phases", picky))
+    cell = tiny_cell(quiet=True, variants=("serial:bulk:libc", f"{team}:observe=phases", picky))
     passes.measure(run, [cell], quietly)
     samples = read_timed(run, cell)
     delays = samples.channels[f"{team}:observe=phases"]["last start"]
     assert [values.shape for values in delays] == [(3,), (3,)]
     assert all((values > 0).all() for values in delays)
     assert list(samples.counts[picky]["scanned"]) == [3, 3]
-    assert "scanned" not in samples.counts["serial:bulk:memcpy"]
+    assert "scanned" not in samples.counts["serial:bulk:libc"]
 
 
 def test_nothing_says_whose_machine_it_was(results):
@@ -156,10 +156,10 @@ def test_cells_of_few_processes_do_not_meet_in_the_same_passes():
 
 # A notebook with few cells and few figures, and one that a single CPU can run.
 if len(machine.usable_cpus()) > 1:
-    NAME, SMALL = "04", ["huge_page=64K", "primitives=memcpy", "migrators=1", "rounds=2"]
+    NAME, SMALL = "04", ["huge_page=64K", "primitives=libc", "migrators=1", "rounds=2"]
 else:
-    NAME, SMALL = "01", ["huge_page=64K", "primitives=memcpy", "cache_states=cold/cold",
-                         "delays_ns=50", "extent_primitives=memcpy", "largest_extent=64K",
+    NAME, SMALL = "01", ["huge_page=64K", "primitives=libc", "cache_states=cold/cold",
+                         "delays_ns=50", "extent_primitives=libc", "largest_extent=64K",
                          "rounds=2"]
 
 
@@ -228,7 +228,7 @@ def test_second_run_at_the_same_time_is_refused(results):
     (lambda data: data[:len(data) // 2], "cut off or not a pyperf file"),
     (lambda data: b"", "cut off or not a pyperf file"),
     (lambda data: gzip.compress(b'{"benchmarks": []}'), "cut off or not a pyperf file"),
-    (lambda data: gzip.compress(gzip.decompress(data).replace(b"memcpy", b"movsx")), "foreign"),
+    (lambda data: gzip.compress(gzip.decompress(data).replace(b"libc", b"movsx")), "foreign"),
 ])
 def test_damaged_cell_is_named_and_the_others_stay(results, damage, message):
     run, cell, other = paths.run("one"), tiny_cell("bad"), tiny_cell("good")
@@ -284,7 +284,7 @@ def test_unwritable_results_are_one_line(artifact, results, monkeypatch):
 
 
 def test_failing_pagecopy_is_one_problem(results):
-    cell = tiny_cell(variants=("serial:bulk:memcpy", "serial:bulk:memcpy:folios=9"))
+    cell = tiny_cell(variants=("serial:bulk:libc", "serial:bulk:libc:folios=9"))
     with pytest.raises(Problem, match="more folios than --pairs=8; finished cells are kept"):
         passes.measure(paths.run("one"), [cell], quietly)
 

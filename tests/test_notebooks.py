@@ -20,18 +20,18 @@ from artifact.questions import QUESTIONS
 from tests.conftest import needs_two_cpus, on_one_cpu, one_line, without_huge_pages
 
 TINY = {
-    "01-serial-copy": ["huge_page=64K", "primitives=memcpy,word8", "cache_states=cold/cold,warm/warm",
-                       "delays_ns=20,200", "extent_primitives=memcpy", "largest_extent=128K",
+    "01-serial-copy": ["huge_page=64K", "primitives=libc,word8", "cache_states=cold/cold,warm/warm",
+                       "delays_ns=20,200", "extent_primitives=libc", "largest_extent=128K",
                        "processes=3", "rounds=3"],
-    "02-parallel-copy": ["huge_page=64K", "primitives=memcpy", "folios=1,3", "processes=3",
+    "02-parallel-copy": ["huge_page=64K", "primitives=libc", "folios=1,3", "processes=3",
                          "rounds=3"],
-    "03-dispatch": ["huge_page=64K", "primitives=memcpy", "pauses_us=100", "loads=100",
+    "03-dispatch": ["huge_page=64K", "primitives=libc", "pauses_us=100", "loads=100",
                     "processes=2", "rounds=2"],
-    "04-concurrent-migrations": ["huge_page=64K", "primitives=memcpy", "migrators=1,3",
+    "04-concurrent-migrations": ["huge_page=64K", "primitives=libc", "migrators=1,3",
                                  "processes=2", "rounds=3"],
-    "05-interference": ["huge_page=64K", "primitives=memcpy", "victims=integer,timer",
+    "05-interference": ["huge_page=64K", "primitives=libc", "victims=integer,timer",
                         "window_ms=5", "loads=50", "margin_percent=10", "processes=2", "rounds=2"],
-    "06-idle-cpus": ["huge_page=64K", "primitives=memcpy", "scanned_cpus=2,8", "loads=0,50",
+    "06-idle-cpus": ["huge_page=64K", "primitives=libc", "scanned_cpus=2,8", "loads=0,50",
                      "processes=2", "rounds=2"],
 }
 QUICK = "04-concurrent-migrations"      # has the fewest cells and figures
@@ -110,8 +110,8 @@ def test_on_one_cpu_a_parallel_notebook_says_so_and_renders(artifact, results):
 
 
 def test_without_huge_pages_every_figure_says_so(artifact, results):
-    done = artifact("notebook", "--run", "one", "01", "huge_page=64K", "primitives=memcpy",
-                    "cache_states=cold/cold", "delays_ns=20", "extent_primitives=memcpy",
+    done = artifact("notebook", "--run", "one", "01", "huge_page=64K", "primitives=libc",
+                    "cache_states=cold/cold", "delays_ns=20", "extent_primitives=libc",
                     "largest_extent=64K", "processes=2", "rounds=2",
                     preexec_fn=without_huge_pages)
     assert done.returncode == 0, done.stderr
@@ -245,7 +245,7 @@ def test_thin_and_in_order(name):
 
 @pytest.mark.parametrize("parameters, message", [
     ({"rounds": True}, "parameter rounds=True"),
-    ({"primitives": "memcpy"}, "parameter primitives='memcpy'"),
+    ({"primitives": "libc"}, "parameter primitives='libc'"),
     ({"delays_ns": [1.5]}, "parameter delays_ns"),
 ])
 def test_a_value_of_another_type_is_refused(parameters, message):

@@ -26,7 +26,7 @@ def cells(draw):
 @st.composite
 def variants_of_any_size(draw):
     rule = draw(st.sampled_from(["page", "bulk"]))
-    primitive = draw(st.sampled_from(["memcpy", "word8"]))
+    primitive = draw(st.sampled_from(["libc", "word8"]))
     sizes = {key: draw(st.sampled_from(["", "", *SIZES, "1M", "192"]))
              for key in ("extent", "bytes", "chunk")}
     counts = {"folios": draw(st.sampled_from(["", "1", "2", "3", "8", "9"])),
@@ -65,8 +65,8 @@ def test_any_sizes_stay_inside_their_buffers(pagecopy, arguments):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--huge=2M", "parallel:page:memcpy:chunk=2K:threads=2"],
-    ["--huge=2M", "parallel:bulk:memcpy:chunk=96K:bytes=192K:extent=64K:threads=2"],
+    ["--huge=2M", "parallel:page:libc:chunk=2K:threads=2"],
+    ["--huge=2M", "parallel:bulk:libc:chunk=96K:bytes=192K:extent=64K:threads=2"],
 ])
 def test_a_chunk_that_cuts_a_call_in_two_is_refused(pagecopy, arguments):
     status, _, said = pagecopy("--verify", "--pairs=2", "--backing=auto", *arguments)
@@ -76,13 +76,13 @@ def test_a_chunk_that_cuts_a_call_in_two_is_refused(pagecopy, arguments):
 @pytest.mark.parametrize("base, huge", [("64K", "64K"), ("64K", "2M"), ("12K", "84K")])
 def test_a_computed_chunk_is_made_of_whole_calls(pagecopy, base, huge):
     status, output, _ = pagecopy("--verify", "--pairs=2", "--backing=auto", f"--base={base}",
-                                 f"--huge={huge}", "parallel:page:memcpy:model=padata")
+                                 f"--huge={huge}", "parallel:page:libc:model=padata")
     assert status == 0 and "every byte right" in output
 
 
 def test_migrators_beside_each_other_need_room_as_folios_do(pagecopy):
     status, _, said = pagecopy("--verify", "--backing=auto", "--huge=64K",
-                               "serial:bulk:memcpy:bytes=63K:migrators=2")
+                               "serial:bulk:libc:bytes=63K:migrators=2")
     assert status == 1 and len(said) == 1 and "must leave 4K of each folio" in said[0]
 
 
@@ -102,7 +102,7 @@ def variants_with_any_options(draw):
                if strategy == "parallel" or option["for"] == "every"]
     keys = draw(st.lists(st.sampled_from(allowed), max_size=6))
     options = [f"{key}={draw(st.sampled_from(values_of(key)))}" for key in keys]
-    return ":".join([strategy, draw(st.sampled_from(["page", "bulk"])), "memcpy", *options])
+    return ":".join([strategy, draw(st.sampled_from(["page", "bulk"])), "libc", *options])
 
 
 @settings(max_examples=400)

@@ -45,7 +45,7 @@ def test_every_byte_for_any_size_thread_count_and_split(pagecopy, data):
 
 def test_spinning_team_copies_every_byte(pagecopy):
     threads = len(machine.usable_cpus())
-    status, output, _ = pagecopy("--verify", *SMALL, f"parallel:bulk:memcpy:threads={threads}"
+    status, output, _ = pagecopy("--verify", *SMALL, f"parallel:bulk:libc:threads={threads}"
                                  ":dispatch=spin:folios=3")
     assert status == 0 and "every byte right" in output
 
@@ -56,8 +56,8 @@ def test_published_page_sizes(pagecopy, base, huge, pairs):
     if 4 * parse_size(huge) * pairs > machine.memory_bytes():
         pytest.skip(f"two pools of {pairs} x {huge} need more memory")
     status, output, _ = pagecopy("--verify", "--backing=auto", f"--base={base}", f"--huge={huge}",
-                                 f"--pairs={pairs}", "serial:page:memcpy:map=2017",
-                                 "parallel:bulk:memcpy:threads=3")
+                                 f"--pairs={pairs}", "serial:page:libc:map=2017",
+                                 "parallel:bulk:libc:threads=3")
     assert status == 0 and output.count("every byte right") == 2
 
 
@@ -65,7 +65,7 @@ def test_published_page_sizes(pagecopy, base, huge, pairs):
                                             ("overrun", "byte 2097152 of 2097152")])
 def test_planted_corrupting_kernel_is_caught_and_not_timed(pagecopy, planted, where):
     ctools.build(ctools.PLANTED)
-    status, output, said = pagecopy(*SMALL, "--processes=1", "serial:bulk:memcpy",
+    status, output, said = pagecopy(*SMALL, "--processes=1", "serial:bulk:libc",
                                     f"serial:bulk:planted-{planted}", program=ctools.PLANTED)
     assert status == 2 and output == ""
     assert len(said) == 1 and f"planted-{planted}: wrong copy at {where}" in said[0]
@@ -84,40 +84,40 @@ def test_planted_kernels_are_not_in_the_program_people_use():
 
 @pytest.mark.parametrize("arguments, message", [
     (["serial:bulk:nosuch"], "unknown primitive 'nosuch': --list names them"),
-    (["sideways:bulk:memcpy"], "unknown strategy 'sideways'"),
-    (["serial:half:memcpy"], "unknown rule 'half'"),
+    (["sideways:bulk:libc"], "unknown strategy 'sideways'"),
+    (["serial:half:libc"], "unknown rule 'half'"),
     (["serial:bulk"], "a variant is STRATEGY:RULE:PRIMITIVE"),
-    (["serial:bulk:memcpy:colour=red"], "'colour'"),
-    (["serial:bulk:memcpy:threads=2"], "only a parallel copy has an option 'threads'"),
-    (["serial:page:memcpy:map=1999"], "unknown map cost '1999'"),
-    (["serial:page:memcpy:delay=50:map=2017"], "give map= or delay=, not both"),
-    (["serial:page:memcpy:delay=-5"], "give 0 to 1000000 ns"),
-    (["serial:bulk:memcpy:extent=48K"], "do not divide what is copied"),
-    (["serial:bulk:memcpy:extent=0"], "extent=0: not a size"),
-    (["serial:bulk:memcpy:bytes=4M"], "at most a folio"),
-    (["serial:bulk:memcpy:bytes=100"], "multiple of 64"),
-    (["serial:bulk:memcpy:observe=phases"], "observe=phases is for parallel copies"),
-    (["serial:bulk:memcpy:folios=2:extent=4K:observe=stretch"], "is for one folio"),
-    (["parallel:bulk:memcpy:threads=2:chunk=96K"], "chunk= does not divide"),
-    (["parallel:bulk:memcpy:model=1917"], "unknown model '1917'"),
-    (["parallel:bulk:memcpy:priority=royal"], "unknown priority 'royal'"),
-    (["parallel:bulk:memcpy:priority=low:dispatch=spawn"], "are for dispatch=wake"),
-    (["parallel:bulk:memcpy:caller=reclaims:dispatch=spin"], "needs dispatch=wake"),
-    (["parallel:bulk:memcpy:dispatch=spin:migrators=2"], "migrators= are for woken"),
-    (["parallel:bulk:movsb:defect=tail"], "defect=tail is for memcpy"),
-    (["parallel:bulk:memcpy:defect=early"], "defect=early is for model=2017"),
-    (["parallel:bulk:memcpy:model=2017:priority=normal:pick=idle"], "does not look"),
-    (["parallel:bulk:memcpy:model=2017:priority=normal:defect=early:observe=phases"],
+    (["serial:bulk:libc:colour=red"], "'colour'"),
+    (["serial:bulk:libc:threads=2"], "only a parallel copy has an option 'threads'"),
+    (["serial:page:libc:map=1999"], "unknown map cost '1999'"),
+    (["serial:page:libc:delay=50:map=2017"], "give map= or delay=, not both"),
+    (["serial:page:libc:delay=-5"], "give 0 to 1000000 ns"),
+    (["serial:bulk:libc:extent=48K"], "do not divide what is copied"),
+    (["serial:bulk:libc:extent=0"], "extent=0: not a size"),
+    (["serial:bulk:libc:bytes=4M"], "at most a folio"),
+    (["serial:bulk:libc:bytes=100"], "multiple of 64"),
+    (["serial:bulk:libc:observe=phases"], "observe=phases is for parallel copies"),
+    (["serial:bulk:libc:folios=2:extent=4K:observe=stretch"], "is for one folio"),
+    (["parallel:bulk:libc:threads=2:chunk=96K"], "chunk= does not divide"),
+    (["parallel:bulk:libc:model=1917"], "unknown model '1917'"),
+    (["parallel:bulk:libc:priority=royal"], "unknown priority 'royal'"),
+    (["parallel:bulk:libc:priority=low:dispatch=spawn"], "are for dispatch=wake"),
+    (["parallel:bulk:libc:caller=reclaims:dispatch=spin"], "needs dispatch=wake"),
+    (["parallel:bulk:libc:dispatch=spin:migrators=2"], "migrators= are for woken"),
+    (["parallel:bulk:movsb:defect=tail"], "defect=tail is for libc"),
+    (["parallel:bulk:libc:defect=early"], "defect=early is for model=2017"),
+    (["parallel:bulk:libc:model=2017:priority=normal:pick=idle"], "does not look"),
+    (["parallel:bulk:libc:model=2017:priority=normal:defect=early:observe=phases"],
      "copies without a defect"),
-    (["serial:bulk:memcpy:migrators=0"], "give 1 to 1024"),
-    (["parallel:bulk:memcpy:threads=9999"], "give 1 to 4096"),
-    (["parallel:bulk:memcpy:model=2025:pick=idle"], "for bound workers"),
-    (["parallel:bulk:memcpy:caller=reclaims:pick=idle"], "for bound workers"),
-    (["parallel:bulk:memcpy:model=2017:priority=normal:dispatch=spawn:defect=early"],
+    (["serial:bulk:libc:migrators=0"], "give 1 to 1024"),
+    (["parallel:bulk:libc:threads=9999"], "give 1 to 4096"),
+    (["parallel:bulk:libc:model=2025:pick=idle"], "for bound workers"),
+    (["parallel:bulk:libc:caller=reclaims:pick=idle"], "for bound workers"),
+    (["parallel:bulk:libc:model=2017:priority=normal:dispatch=spawn:defect=early"],
      "dispatch=wake"),
-    (["serial:bulk:memcpy", "scan:hot:64"], "compared with scans only"),
+    (["serial:bulk:libc", "scan:hot:64"], "compared with scans only"),
     (["--victim=integer", "scan:hot:64"], "a scan goes with no --victim"),
-    (["--recover=l2", "serial:bulk:memcpy:migrators=2"], "nor with --recover"),
+    (["--recover=l2", "serial:bulk:libc:migrators=2"], "nor with --recover"),
     (["--victim=integer", "--rate=10", "--window=30"], "a --window=30: raise one of them"),
     (["--energy=/nonexistent", "--victim=integer"], "files that can be read"),
     (["--energy=/proc/uptime"], "windows of a --victim"),
@@ -127,18 +127,18 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["--victim=innocent"], "integer, l2, llc, stream or timer"),
     (["--recover=timer"], "l2 or llc"),
     (["--victim=l2", "--recover=l2"], "not both"),
-    (["--victim=l2", "serial:bulk:memcpy:migrators=2"], "goes neither with --victim"),
+    (["--victim=l2", "serial:bulk:libc:migrators=2"], "goes neither with --victim"),
     (["--load=5000"], "--load=5000: give a number"),
     (["--window=0"], "--window=0: give a number from 1"),
     (["--limit=101"], "--limit=101: give a number from 1"),
-    (["serial:bulk:memcpy:folios=0"], "give 1 to 1048576"),
-    (["serial:bulk:memcpy:folios=9", "--pairs=8"], "more folios than --pairs=8"),
-    (["parallel:bulk:memcpy:threads=0"], "give 1 to 4096"),
-    (["parallel:bulk:memcpy:threads=-3"], "give 1 to 4096"),
-    (["parallel:bulk:memcpy:threads=4096"], "more threads than CPUs"),
-    (["parallel:bulk:memcpy:dispatch=shout"], "unknown dispatch 'shout'"),
-    (["parallel:bulk:memcpy:dispatch=spin:caller=waits"], "needs caller=works"),
-    (["parallel:bulk:memcpy:observe=stretch"], "observe=stretch is for serial copies"),
+    (["serial:bulk:libc:folios=0"], "give 1 to 1048576"),
+    (["serial:bulk:libc:folios=9", "--pairs=8"], "more folios than --pairs=8"),
+    (["parallel:bulk:libc:threads=0"], "give 1 to 4096"),
+    (["parallel:bulk:libc:threads=-3"], "give 1 to 4096"),
+    (["parallel:bulk:libc:threads=4096"], "more threads than CPUs"),
+    (["parallel:bulk:libc:dispatch=shout"], "unknown dispatch 'shout'"),
+    (["parallel:bulk:libc:dispatch=spin:caller=waits"], "needs caller=works"),
+    (["parallel:bulk:libc:observe=stretch"], "observe=stretch is for serial copies"),
     (["--huge=2M", "--base=3K"], "--base=3072 does not divide --huge=2097152"),
     (["--huge=0"], "--huge=0: give a size"),
     (["--huge=2X"], "--huge=2X: give a size"),
@@ -173,7 +173,7 @@ def test_what_the_cpu_lacks_is_listed_with_the_reason(pagecopy, primitive):
 
 
 def test_no_huge_pages_is_an_error_or_marked_but_never_silent(pagecopy):
-    small = ("--pairs=8", "--processes=1", "--rounds=2", "serial:bulk:memcpy")
+    small = ("--pairs=8", "--processes=1", "--rounds=2", "serial:bulk:libc")
     status, _, said = pagecopy(*small, preexec_fn=without_huge_pages)
     assert status == 1 and len(said) == 1 and "no huge pages behind the buffers" in said[0]
     status, output, _ = pagecopy("--backing=auto", "--json", *small,
@@ -186,7 +186,7 @@ def test_no_huge_pages_is_an_error_or_marked_but_never_silent(pagecopy):
 def test_no_memory_is_one_line(pagecopy):
     def starve():
         resource.setrlimit(resource.RLIMIT_AS, (100 << 20, 100 << 20))
-    status, _, said = pagecopy("--pairs=64", "serial:bulk:memcpy", preexec_fn=starve)
+    status, _, said = pagecopy("--pairs=64", "serial:bulk:libc", preexec_fn=starve)
     assert status == 1 and len(said) == 1 and "not enough memory" in said[0]
 
 
@@ -194,7 +194,7 @@ def test_who_ignores_its_children_gets_the_same_answer(pagecopy):
     def ignore():
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     status, output, said = pagecopy(*SMALL, "--json", "--processes=1", "--rounds=2",
-                                    "serial:bulk:memcpy", preexec_fn=ignore)
+                                    "serial:bulk:libc", preexec_fn=ignore)
     assert status == 0 and not said and json.loads(output)["arms"]
 
 
@@ -209,8 +209,8 @@ def test_full_disk_is_an_error(pagecopy):
 
 def test_json_has_every_sample_of_every_arm(pagecopy):
     status, output, _ = pagecopy("--json", *SMALL, "--processes=2", "--rounds=5",
-                                 "serial:bulk:memcpy", "serial:page:memcpy:delay=50",
-                                 "parallel:bulk:memcpy:threads=1:caller=waits")
+                                 "serial:bulk:libc", "serial:page:libc:delay=50",
+                                 "parallel:bulk:libc:threads=1:caller=waits")
     processes = [json.loads(line) for line in output.splitlines()]
     assert status == 0 and len(processes) == 2
     assert processes[0]["seed"] != processes[1]["seed"]
@@ -239,7 +239,7 @@ def test_every_phase_has_at_least_what_was_to_happen_in_it(pagecopy):
     """A planted copy sleeps for 5 ms, a pause for 2 ms, and no sleep is shorter."""
     ctools.build(ctools.PLANTED)
     found, process = phases(pagecopy, "--rounds=4", "--pause=2000", "serial:bulk:planted-dozing",
-                            "serial:bulk:memcpy", program=ctools.PLANTED)
+                            "serial:bulk:libc", program=ctools.PLANTED)
     assert found["verify"] >= 5e6 and found["start"] >= 5e6
     assert found["samples"] >= sum(sum(arm["ns"]) for arm in process["arms"]) >= 4 * 5e6
     assert found["pauses"] >= 4 * 2 * 2e6
@@ -247,10 +247,10 @@ def test_every_phase_has_at_least_what_was_to_happen_in_it(pagecopy):
 
 
 @pytest.mark.parametrize("arguments, channel", [
-    (["--victim=integer", "--window=5", "--rate=400", "alone:bulk:empty", "serial:bulk:memcpy"],
+    (["--victim=integer", "--window=5", "--rate=400", "alone:bulk:empty", "serial:bulk:libc"],
      "window"),
-    (["--recover=l2", "alone:bulk:empty", "serial:bulk:memcpy"], "pass"),
-    (["--pairs=16", "serial:bulk:memcpy:migrators=2"], None),
+    (["--recover=l2", "alone:bulk:empty", "serial:bulk:libc"], "pass"),
+    (["--pairs=16", "serial:bulk:libc:migrators=2"], None),
     (["scan:hot:64"], None),
 ])
 def test_whatever_a_sample_is_its_time_is_the_samples(pagecopy, arguments, channel):
@@ -262,15 +262,15 @@ def test_whatever_a_sample_is_its_time_is_the_samples(pagecopy, arguments, chann
 def test_a_window_that_is_measured_is_a_whole_one(pagecopy):
     """That of the round before them need not be: a copy is enough for it."""
     _, process = phases(pagecopy, "--rounds=3", "--victim=integer", "--window=20", "--rate=200",
-                        "alone:bulk:empty", "serial:bulk:memcpy")
+                        "alone:bulk:empty", "serial:bulk:libc")
     assert all(len(arm["channels"]["window"]) == 3 and min(arm["channels"]["window"]) >= 20e6
                for arm in process["arms"])
 
 
 @seen_in_time
 def test_a_modelled_cost_is_about_what_was_asked_for(pagecopy):
-    _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=5", "serial:bulk:memcpy",
-                            "serial:page:memcpy:delay=50")
+    _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=5", "serial:bulk:libc",
+                            "serial:page:libc:delay=50")
     assert 25 < json.loads(output)["arms"][1]["delay_achieved_ns"] < 100
 
 
@@ -284,8 +284,8 @@ def test_text_fits_a_changelog_and_says_what_the_bench_costs(pagecopy):
 @seen_in_time
 def test_a_word_says_what_the_interval_does(pagecopy):
     """By its own numbers, whatever they are."""
-    _, text, _ = pagecopy(*SMALL, "--processes=5", "--rounds=9", "serial:bulk:memcpy",
-                          "serial:bulk:byte", "serial:page:memcpy", "serial:bulk:word8")
+    _, text, _ = pagecopy(*SMALL, "--processes=5", "--rounds=9", "serial:bulk:libc",
+                          "serial:bulk:byte", "serial:page:libc", "serial:bulk:word8")
     found = re.findall(r"([\d.]+)x  \[([\d.]+), ([\d.]+)\]  ([a-z ]+)\n", text)
     assert len(found) == 3 and "slower" in [word for *_, word in found]     # byte by byte
     for *numbers, word in found:
@@ -306,7 +306,7 @@ def markdown(pagecopy, *arguments):
 
 
 def test_a_table_for_a_mail_has_what_the_text_has(pagecopy):
-    variants = ["serial:bulk:memcpy", "serial:bulk:byte", "serial:bulk:memcpy:observe=stretch"]
+    variants = ["serial:bulk:libc", "serial:bulk:byte", "serial:bulk:libc:observe=stretch"]
     above, (heads, rule, *rows) = markdown(pagecopy, "--processes=3", *variants)
     assert len({len(row) for row in (heads, rule, *rows)}) == 1
     assert [row[0] for row in rows] == [f"`{variant}`" for variant in variants]
@@ -321,7 +321,7 @@ def test_a_table_for_a_mail_has_what_the_text_has(pagecopy):
 def test_a_table_for_a_mail_says_where_it_comes_from(pagecopy, tmp_path):
     """The command can be given again as it stands there."""
     given = ["--cpus=" + ",".join(map(str, machine.usable_cpus())), "--processes=1",
-             f"--samples={tmp_path / 'it`s'} 'own'", "serial:bulk:memcpy"]
+             f"--samples={tmp_path / 'it`s'} 'own'", "serial:bulk:libc"]
     above, _ = markdown(pagecopy, *given)
     assert machine.record()["cpu"]["model"] in above
     assert "pools of 8 folios" in above and "1 processes x 9 rounds" in above
@@ -332,14 +332,14 @@ def test_a_table_for_a_mail_says_where_it_comes_from(pagecopy, tmp_path):
 def test_a_table_beside_a_victim_has_what_a_copy_took(pagecopy):
     _, (heads, _, alone, beside) = markdown(
         pagecopy, "--processes=1", "--victim=integer", "--window=10", "--rate=400",
-        "alone:bulk:empty", "serial:bulk:memcpy")
+        "alone:bulk:empty", "serial:bulk:libc")
     assert heads[2] == "a copy" and not alone[2] and re.fullmatch(r"[\d.]+ us", beside[2])
 
 
 def test_who_waits_at_a_terminal_sees_a_dot_for_each_process(pagecopy):
     ours, theirs = os.openpty()
     done = subprocess.run([ctools.PAGECOPY, *SMALL, "--processes=3", "--rounds=1",
-                           "serial:bulk:memcpy"], stdout=subprocess.PIPE, stderr=theirs, text=True)
+                           "serial:bulk:libc"], stdout=subprocess.PIPE, stderr=theirs, text=True)
     assert done.returncode == 0 and "." in done.stdout
     assert os.read(ours, 100) == b"...\r\n"
     os.close(ours)
@@ -349,13 +349,13 @@ def test_who_waits_at_a_terminal_sees_a_dot_for_each_process(pagecopy):
 def test_pools_hold_the_largest_batch_unless_told(pagecopy):
     """A small cache alone would make them smaller than 16 folios."""
     _, output, _ = pagecopy("--json", "--backing=auto", "--processes=1", "--rounds=1",
-                            "--huge=16M", "serial:bulk:memcpy:folios=16")
+                            "--huge=16M", "serial:bulk:libc:folios=16")
     assert json.loads(output)["pairs"] >= 16
 
 
 def test_speedup_counts_bytes_not_calls(pagecopy):
     _, output, _ = pagecopy("--json", *SMALL, "--processes=1", "--rounds=2",
-                            "serial:bulk:memcpy:folios=3")
+                            "serial:bulk:libc:folios=3")
     assert json.loads(output)["arms"][0]["bytes"] == 3 * (2 << 20)
 
 
@@ -365,12 +365,12 @@ def test_clean_under_sanitizers(pagecopy, program):
     threads = len(machine.usable_cpus())
     status, _, said = pagecopy("--verify", *SMALL, program=built)
     assert (status, said) == (0, [])
-    team = [f"parallel:{rule}:memcpy:threads={threads}:dispatch={dispatch}:folios={folios}"
+    team = [f"parallel:{rule}:libc:threads={threads}:dispatch={dispatch}:folios={folios}"
             for rule in ("page", "bulk") for folios in (1, 3)
             for dispatch in ("wake", "spin", "spawn", "wake:caller=waits")]
     status, _, said = pagecopy("--json", *SMALL, "--huge=64K", "--processes=2", "--rounds=5",
-                               "serial:bulk:memcpy:observe=stretch:extent=4K",
-                               "serial:page:memcpy:map=2017", *team, program=built)
+                               "serial:bulk:libc:observe=stretch:extent=4K",
+                               "serial:page:libc:map=2017", *team, program=built)
     assert (status, said) == (0, [])
 
 

@@ -21,7 +21,7 @@ from tests.conftest import a_host, tiny_cell
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
 SWEEP = QUESTIONS["04-concurrent-migrations"]
-TINY = {"huge_page": "64K", "primitives": ["memcpy"], "migrators": [1], "processes": 2, "rounds": 2}
+TINY = {"huge_page": "64K", "primitives": ["libc"], "migrators": [1], "processes": 2, "rounds": 2}
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def costly(monkeypatch, clock, nobody_else):
     """Cells whose processes cost between 0.1 and 10 seconds, by guesses that are wrong by
     a factor of three, up or, where there are few processes, down; and kernels that take
     a quarter longer than guessed."""
-    cells = [tiny_cell(str(n), 40 if n % 2 else 8, ["serial:bulk:memcpy"], sharpness=1e-9)
+    cells = [tiny_cell(str(n), 40 if n % 2 else 8, ["serial:bulk:libc"], sharpness=1e-9)
              for n in range(8)]
     costs = dict(zip([cell.id for cell in cells], np.geomspace(0.1, 10, len(cells)), strict=True))
     monkeypatch.setattr(progress, "guess_seconds", lambda cell:
@@ -338,7 +338,7 @@ def check(arguments):
 __main__.check = check
 sys.exit(__main__.main())
 """
-FINE, BAD = "serial:bulk:memcpy", "serial:bulk:memcpy serial:bulk:memcpy:folios=9"
+FINE, BAD = "serial:bulk:libc", "serial:bulk:libc serial:bulk:libc:folios=9"
 
 
 def arguments(variants=FINE, held=0):

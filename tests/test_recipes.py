@@ -278,7 +278,7 @@ def figures(tree, *arguments):
 
 @pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 def test_a_victim_a_policy_and_a_figure_are_drawn(tree):
-    drawn = figures(tree, "05", "huge_page=64K", "primitives=memcpy", "victims=dreamer",
+    drawn = figures(tree, "05", "huge_page=64K", "primitives=libc", "victims=dreamer",
                     "window_ms=5", "loads=0", "processes=2", "rounds=2")
     assert "a dreamer" in drawn["victim"] and "hurried, caller waits" in drawn["victim"]
     assert "a new figure" in drawn["windows"] and "a dreamer" in drawn["windows"]

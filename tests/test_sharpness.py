@@ -21,7 +21,7 @@ LOOKS = (0.5, 0.75)     # at which a run decides, in parts of it
 RUNS = 10_000           # of each kind, twice
 ALLOWED = 0.01          # coverage that stopping may cost
 CHANCE = 0.005          # three standard errors of the difference of two such counts
-BASE, OTHER, THIRD = "serial:bulk:memcpy", "serial:page:memcpy", "serial:bulk:movsq"
+BASE, OTHER, THIRD = "serial:bulk:libc", "serial:page:libc", "serial:bulk:movsq"
 
 
 def independent(rng):

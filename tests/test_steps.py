@@ -12,7 +12,7 @@ from artifact import notebook, steps
 from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.samples import Samples
 
-BASE, OTHER, THIRD = "serial:bulk:memcpy", "serial:page:memcpy", "serial:bulk:movsq"
+BASE, OTHER, THIRD = "serial:bulk:libc", "serial:page:libc", "serial:bulk:movsq"
 ROUNDS = 6
 
 

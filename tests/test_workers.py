@@ -47,7 +47,7 @@ def test_every_byte_whatever_way_the_work_goes(pagecopy, data):
         f":threads={data.draw(st.integers(1, 9), 'threads')}"
     migrators = 1 if "pick" in way or "observe" in way else data.draw(st.integers(1, 5))
     size = data.draw(st.sampled_from(["", ":bytes=128K"]))
-    variant = f"parallel:bulk:memcpy:{way}{threads}:folios={folios}:migrators={migrators}{size}"
+    variant = f"parallel:bulk:libc:{way}{threads}:folios={folios}:migrators={migrators}{size}"
     status, output, said = pagecopy("--verify", "--backing=auto", "--huge=256K", variant)
     assert (status, said) == (0, []) and "every byte right" in output
 
@@ -56,7 +56,7 @@ def test_every_byte_whatever_way_the_work_goes(pagecopy, data):
 def test_the_dropped_tail_of_both_series_is_there_when_asked_for(pagecopy, threads, bytes_left):
     """size / threads each: two bytes of 2 MiB stay behind with 6 threads, 8 with 12."""
     status, _, said = pagecopy("--verify", "--backing=auto", "--pairs=4",
-                               f"parallel:bulk:memcpy:threads={threads}:defect=tail")
+                               f"parallel:bulk:libc:threads={threads}:defect=tail")
     assert status == (2 if bytes_left else 0)
     if bytes_left:      # words are what is compared
         assert f"wrong copy at byte {(2 << 20) - 8} of {2 << 20}" in said[0]
@@ -85,16 +85,16 @@ def test_the_early_return_of_2017_is_caught_and_only_timed_when_asked_for(pageco
 
 def test_one_cpu_has_a_team_of_one_in_2017_and_no_division_by_zero(pagecopy):
     status, output, _ = pagecopy("--verify", *SMALL, f"--cpus={CPUS[0]}",
-                                 "parallel:bulk:memcpy:model=2017:priority=normal")
+                                 "parallel:bulk:libc:model=2017:priority=normal")
     assert status == 0 and "every byte right" in output
     status, _, said = pagecopy("--verify", *SMALL, f"--cpus={CPUS[0]}",
-                               "parallel:bulk:memcpy:model=2017:priority=normal:defect=zero")
+                               "parallel:bulk:libc:model=2017:priority=normal:defect=zero")
     assert status == 1 and "divides by zero on one CPU" in said[0]
 
 
 def test_a_victims_speed_is_not_called_a_throughput(pagecopy):
     _, output, _ = pagecopy("--processes=1", "--rounds=2", "--window=5", *SMALL, "--victim=integer",
-                            "alone:bulk:empty", "serial:bulk:memcpy")
+                            "alone:bulk:empty", "serial:bulk:libc")
     assert "GB/s" not in output and "a copy " in output and "victim's work" in output
     assert max(map(len, output.splitlines())) <= 75
 
@@ -107,7 +107,7 @@ def test_a_priority_that_is_not_allowed_is_named(pagecopy):
         resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
         if os.getuid():
             os.nice(0)
-    status, _, said = pagecopy("--verify", "parallel:bulk:memcpy:priority=high:threads=2",
+    status, _, said = pagecopy("--verify", "parallel:bulk:libc:priority=high:threads=2",
                                preexec_fn=may_not_be_nice)
     assert status == 1 and "nice -20 needs CAP_SYS_NICE" in said[0]
     _, output, _ = pagecopy("--list", "--json", preexec_fn=may_not_be_nice)
@@ -116,8 +116,8 @@ def test_a_priority_that_is_not_allowed_is_named(pagecopy):
 
 @two_cpus
 def test_phases_come_in_their_order(pagecopy):
-    found = arms(pagecopy, *SMALL, "--rounds=20", "serial:bulk:memcpy",
-                 *(f"parallel:bulk:memcpy:threads=2:{way}:observe=phases" for way in
+    found = arms(pagecopy, *SMALL, "--rounds=20", "serial:bulk:libc",
+                 *(f"parallel:bulk:libc:threads=2:{way}:observe=phases" for way in
                    ("caller=works", "caller=waits", "caller=reclaims", "dispatch=spin",
                     "dispatch=spawn")))
     for name, arm in found.items():
@@ -142,7 +142,7 @@ def test_phases_come_in_their_order(pagecopy):
 
 @two_cpus
 def test_half_a_load_beside_a_whole_one_is_never_taken_for_idle(pagecopy):
-    variant = "parallel:bulk:memcpy:threads=2:pick=idle"
+    variant = "parallel:bulk:libc:threads=2:pick=idle"
     arm = arms(pagecopy, *SMALL, "--load=150", "--pause=200", "--rounds=40", variant)[variant]
     assert arm["counts"]["found_idle"] == 0
 
@@ -166,7 +166,7 @@ def test_each_migrator_makes_its_copies(pagecopy):
 def test_a_steady_rate_goes_on_from_window_to_window(pagecopy):
     """One and a half copies in each window: neither one nor two."""
     found = arms(pagecopy, *SMALL, "--victim=timer", "--window=5", "--rate=300", "--rounds=40",
-                 "alone:bulk:empty", "serial:bulk:memcpy")["serial:bulk:memcpy"]
+                 "alone:bulk:empty", "serial:bulk:libc")["serial:bulk:libc"]
     asked = sum(found["channels"]["window"]) / 1e9 * 300
     assert 0.85 * asked < len(found["channels"]["copy"]) < 1.15 * asked
 
@@ -174,13 +174,13 @@ def test_a_steady_rate_goes_on_from_window_to_window(pagecopy):
 def test_text_that_does_not_arrive_is_an_error(pagecopy):
     with open("/dev/full", "w") as full:
         done = subprocess.run([ctools.build(), *SMALL, "--processes=1", "--rounds=1",
-                               "serial:bulk:memcpy"], stdout=full, stderr=subprocess.PIPE, text=True)
+                               "serial:bulk:libc"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "cannot write the output: No space left" in done.stderr
 
 
 @pytest.mark.parametrize("variant", [
-    "parallel:bulk:memcpy:model=2017:dispatch=spawn:priority=normal:folios=20000",
-    "serial:bulk:memcpy:migrators=1024", "parallel:bulk:memcpy:threads=4096"])
+    "parallel:bulk:libc:model=2017:dispatch=spawn:priority=normal:folios=20000",
+    "serial:bulk:libc:migrators=1024", "parallel:bulk:libc:threads=4096"])
 def test_crowds_of_any_size_end_in_a_result_or_a_line(pagecopy, variant):
     status, output, said = pagecopy("--verify", "--huge=64", "--base=64", "--backing=base", variant)
     assert status == 0 and "every byte right" in output or status == 1 and len(said) == 1
@@ -211,7 +211,7 @@ def test_a_planted_starving_policy_is_caught(pagecopy):
     ctools.build(ctools.PLANTED)
     alone, fair, starving = arms(
         pagecopy, *SMALL, "--victim=integer", "--window=30", "--rate=400", "--rounds=8",
-        "alone:bulk:empty", "parallel:bulk:memcpy:threads=2",
+        "alone:bulk:empty", "parallel:bulk:libc:threads=2",
         "parallel:bulk:planted-starving:threads=2", program=ctools.PLANTED).values()
     middle = [sorted(arm["ns"])[4] for arm in (alone, fair, starving)]
     assert middle[2] > 1.2 * middle[1] and middle[2] > 1.2 * middle[0]
@@ -235,8 +235,8 @@ def test_a_spinning_team_hurts_every_victim_but_the_serial_copy_does_not(pagecop
         pytest.skip("needs two CPUs")
     alone, serial, spinning = arms(
         pagecopy, *SMALL, f"--victim={kind}", "--window=30", "--rate=100", "--rounds=6",
-        "alone:bulk:empty", "serial:bulk:memcpy",
-        "parallel:bulk:memcpy:threads=2:dispatch=spin").values()
+        "alone:bulk:empty", "serial:bulk:libc",
+        "parallel:bulk:libc:threads=2:dispatch=spin").values()
     got = [sum(arm["channels"]["victim cpu"]) for arm in (alone, serial, spinning)]
     assert got[2] < 0.8 * got[0] and got[1] > 0.8 * got[0]
     # How often it is switched alone depends on who else is there.
@@ -256,7 +256,7 @@ def test_a_timer_tells_how_late_each_wake_up_came(pagecopy):
 @seen_in_time
 def test_a_pass_after_a_copy_is_slower_and_the_last_is_not(pagecopy):
     alone, copied = arms(pagecopy, "--pairs=64", "--backing=auto", "--recover=l2", "--rounds=8",
-                         "alone:bulk:empty", "serial:bulk:memcpy:folios=32").values()
+                         "alone:bulk:empty", "serial:bulk:libc:folios=32").values()
     passes = [sorted(copied["channels"]["pass"][nth::6])[4] for nth in (0, 5)]
     assert len(alone["channels"]["pass"]) == 6 * 8
     assert passes[0] > 1.5 * passes[1]
@@ -270,7 +270,7 @@ def test_looking_at_more_cpus_takes_longer(pagecopy):
 
 @two_cpus
 def test_a_loaded_cpu_is_not_taken_for_idle(pagecopy):
-    variant = "parallel:bulk:memcpy:threads=2:pick=idle"
+    variant = "parallel:bulk:libc:threads=2:pick=idle"
     for load, share in ((0, 1.0), (100, 0.0)):
         arm = arms(pagecopy, *SMALL, f"--load={load}", "--pause=200", "--rounds=20",
                    variant)[variant]
@@ -316,8 +316,8 @@ def test_an_energy_counter_that_begins_again_loses_nothing(pagecopy, tmp_path):
 
 @seen_in_time
 def test_a_limited_caller_is_slower_but_its_workers_are_not(pagecopy):
-    serial, team = "serial:bulk:memcpy:folios=64", \
-        "parallel:bulk:memcpy:threads=1:caller=waits:folios=64"
+    serial, team = "serial:bulk:libc:folios=64", \
+        "parallel:bulk:libc:threads=1:caller=waits:folios=64"
     options = ("--huge=2M", "--backing=auto", "--rounds=6", "--pause=5000")
     status, _, said = pagecopy("--verify", "--limit=10", serial)
     if status:
@@ -349,7 +349,7 @@ def groups_below(running):
 
 def test_a_cgroup_that_somebody_left_is_removed_by_the_next_run(pagecopy):
     """Left by a pagecopy that was killed together with its janitor."""
-    limited = (*SMALL, "--limit=50", "serial:bulk:memcpy")
+    limited = (*SMALL, "--limit=50", "serial:bulk:libc")
     status, _, said = pagecopy("--verify", *limited)
     if status:
         pytest.skip(said[0])
@@ -391,12 +391,12 @@ def still_running(mark):
 @pytest.mark.parametrize("options", [("--load=200",), ("--victim=stream",), ("--limit=50",)])
 def test_nobody_outlives_the_run_whatever_ends_it(pagecopy, options, blow):
     mark = f"--seed={os.getpid()}{abs(hash((options, blow))) % 1000}"
-    limited = pagecopy("--verify", *SMALL, *options, "serial:bulk:memcpy")
+    limited = pagecopy("--verify", *SMALL, *options, "serial:bulk:libc")
     if limited[0]:
         pytest.skip(limited[2][0])
     running = subprocess.Popen(
         [ctools.PAGECOPY, *SMALL, *options, mark, f"--processes={1000 if blow else 1}",
-         "--rounds=4", "serial:bulk:memcpy"], stdout=subprocess.DEVNULL,
+         "--rounds=4", "serial:bulk:libc"], stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     if blow:
         # Until those are there who must go.
@@ -413,14 +413,14 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tm
     built = ctools.build(ctools.PAGECOPY.with_name(program))
     ways = [w for w in WAYS if w != "chunk=64" and ("2017" not in w or "normal" in w
                                                     or ctools.listed()["high_priority"])]
-    team = [f"parallel:bulk:memcpy:{way}" + ("" if "2017" in way else f":threads={len(CPUS)}")
+    team = [f"parallel:bulk:libc:{way}" + ("" if "2017" in way else f":threads={len(CPUS)}")
             for way in ways]
     crowds = [f"{v}:migrators=3" for v in team if "pick" not in v and "observe" not in v]
     for options in (("--load=150", "--pause=50", *team, *crowds),
                     ("--victim=timer", "--window=5", "alone:bulk:empty", team[1]),
                     ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
                     ("--recover=l2", "alone:bulk:empty", team[4],
-                     "parallel:bulk:memcpy:threads=2:dispatch=spin")):
+                     "parallel:bulk:libc:threads=2:dispatch=spin")):
         # As text it is summed up here as well; by the slow one of the two not again.
         for form in (["--json"], []) if program == "pagecopy-asan" else (["--json"],):
             status, _, said = pagecopy(*form, *SMALL, "--processes=1", "--rounds=3", *options,
@@ -432,7 +432,7 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tm
         suppressed = tmp_path / "suppressed"
         suppressed.write_text("race:first_wrong\n")
         monkeypatch.setenv("TSAN_OPTIONS", f"suppressions={suppressed}:print_suppressions=0")
-        for variant in ("parallel:bulk:memcpy:model=2017:priority=normal:folios=16:defect=early",
+        for variant in ("parallel:bulk:libc:model=2017:priority=normal:folios=16:defect=early",
                         "scan:written:8"):
             status, _, said = pagecopy("--json", "--huge=64K", "--pairs=64", "--backing=auto",
                                        "--processes=1", "--rounds=3", variant, program=built)
