@@ -12,16 +12,25 @@ const char *kernels_own(void)
 	return (p ? p : primitive_of_role(ROLE_LIBC))->name;
 }
 
+/* The C library's may take SIMD registers, for all that is known of it. */
+static const char *fpu_of(const struct primitive *p)
+{
+	if (p->roles & (ROLE(LIBC) | ROLE(NOTHING)))
+		return NULL;
+	return p->fpu ? "a kernel has to save FPU state" :
+			"no FPU state to save";
+}
+
 static void list_primitive(const struct primitive *p)
 {
-	const char *lacks = primitive_lacks(p);
+	const char *lacks = primitive_lacks(p), *fpu = fpu_of(p);
 
 	printf("  %-10s %s\n", p->name, p->desc);
 	for (int r = 0; role_words[r]; r++)
 		if (p->roles & 1u << r)
 			printf("  %-10s (role: %s)\n", "", role_words[r]);
-	if (p->fpu)
-		printf("  %-10s (a kernel would have to save FPU state)\n", "");
+	if (fpu)
+		printf("  %-10s (%s)\n", "", fpu);
 	if (lacks)
 		printf("  %-10s (not on this machine: needs %s)\n", "", lacks);
 }

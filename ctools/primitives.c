@@ -72,6 +72,7 @@ const struct primitive generic_primitives[] = {
 	{}
 };
 
+/* clang-format off */
 const char *const role_words[] = {
 	[ROLE_OWN_THEN] = "own-then",
 	[ROLE_OWN_NOW] = "own-now",
@@ -80,9 +81,11 @@ const char *const role_words[] = {
 	[ROLE_CAREFUL] = "careful",
 	[ROLE_FLOOR] = "floor",
 	[ROLE_STREAMING] = "streaming",
+	[ROLE_FLUSHCACHE] = "flushcache",
 	[ROLE_NOTHING] = "nothing",
 	NULL,
 };
+/* clang-format on */
 
 static const struct primitive *const tables[] = {
 	generic_primitives,

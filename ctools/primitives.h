@@ -17,10 +17,11 @@ enum role {
 	ROLE_OWN_THEN, /* the kernel's copy_page() as of 2017 */
 	ROLE_OWN_NOW,  /* of migration now, machine-check safe */
 	ROLE_LIBC,
-	ROLE_FALLBACK,	/* the kernel's, on CPUs with slow strings */
-	ROLE_CAREFUL,	/* of copy_mc, byte-exact about faults */
-	ROLE_FLOOR,	/* nothing is slower */
-	ROLE_STREAMING, /* stands for all non-temporal stores */
+	ROLE_FALLBACK,	 /* the kernel's, on CPUs with slow strings */
+	ROLE_CAREFUL,	 /* of copy_mc, byte-exact about faults */
+	ROLE_FLOOR,	 /* nothing is slower */
+	ROLE_STREAMING,	 /* stands for all non-temporal stores */
+	ROLE_FLUSHCACHE, /* the same without FPU: memcpy_flushcache() */
 	ROLE_NOTHING,
 };
 #define ROLE(name) (1u << ROLE_##name)

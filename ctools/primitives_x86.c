@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The instruction sequences an x86-64 kernel copies pages with, and the ones
- * it could use. Sources: arch/x86/lib/copy_page_64.S, memcpy_64.S and
- * copy_mc_64.S, written anew here from what they do.
+ * it could use. Sources: arch/x86/lib/copy_page_64.S, memcpy_64.S,
+ * copy_mc_64.S and usercopy_64.c, written anew here from what they do.
  */
 #include "primitives.h"
 
@@ -96,6 +96,31 @@ static void copy_regs64(void *dst, const void *src, size_t len)
 		copy_line_regs((char *)dst + off, (const char *)src + off);
 }
 
+/*
+ * memcpy_flushcache(): non-temporal stores of 8 bytes, no SIMD register. The
+ * kernel leaves the fence to the caller, who must not forget it.
+ */
+static void copy_movnti(void *dst, const void *src, size_t len)
+{
+	uint64_t a, b, c, d;
+
+	for (size_t off = 0; off < len; off += 32)
+		__asm__ volatile(
+			"movq   (%[s], %[o]), %[a]\n\t"
+			"movq  8(%[s], %[o]), %[b]\n\t"
+			"movq 16(%[s], %[o]), %[c]\n\t"
+			"movq 24(%[s], %[o]), %[d]\n\t"
+			"movnti %[a],   (%[t], %[o])\n\t"
+			"movnti %[b],  8(%[t], %[o])\n\t"
+			"movnti %[c], 16(%[t], %[o])\n\t"
+			"movnti %[d], 24(%[t], %[o])"
+			: [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+			: [s] "r"(src), [t] "r"(dst), [o] "r"(off)
+			: "memory");
+	/* Streamed stores are weakly ordered: done means seen by others. */
+	_mm_sfence();
+}
+
 static void copy_nt_sse2(void *dst, const void *src, size_t len)
 {
 	const __m128i *from = src;
@@ -112,7 +137,6 @@ static void copy_nt_sse2(void *dst, const void *src, size_t len)
 		_mm_stream_si128(to + i + 2, c);
 		_mm_stream_si128(to + i + 3, d);
 	}
-	/* Streamed stores are weakly ordered: done means seen by others. */
 	_mm_sfence();
 }
 
@@ -254,6 +278,13 @@ const struct primitive x86_primitives[] = {
 		.runs_here = has_avx512,
 		.fpu = 1,
 		X86(copy_avx512),
+	},
+	{
+		.name = "movnti",
+		.desc = "8-byte non-temporal stores: memcpy_flushcache()",
+		.needs = "an x86-64 CPU",
+		.roles = ROLE(FLUSHCACHE),
+		X86(copy_movnti),
 	},
 	{
 		.name = "nt-sse2",

@@ -2,6 +2,7 @@
 """The C side's rooms: a table each, and nobody beside it knows what is inside."""
 
 import json
+import platform
 import re
 import subprocess
 
@@ -60,10 +61,32 @@ def test_every_role_is_played_and_the_kernels_own_by_one_that_runs(pagecopy):
     primitives = listed["primitives"]
     played = {role for primitive in primitives.values() for role in primitive["roles"]}
     assert played == {"own-then", "own-now", "libc", "fallback", "careful", "floor", "streaming",
-                      "nothing"}
+                      "flushcache", "nothing"}
     own = primitives[listed["copy_page"]]
     assert own["lacks"] is None and set(own["roles"]) & {"own-then", "libc"}
     assert primitives["nt-avx2"]["fpu"] and not primitives["movsq"]["fpu"]
+    assert primitives["movnti"]["roles"] == ["flushcache"] and not primitives["movnti"]["fpu"]
+
+
+def described(pagecopy, primitive):
+    """What --list says of it."""
+    text = pagecopy("--list")[1]
+    return re.search(rf"^  {primitive} +.*\n(?:   .*\n)*", text, re.MULTILINE).group()
+
+
+def disassembled(function):
+    return subprocess.run(["objdump", f"--disassemble={function}", ctools.PAGECOPY], check=True,
+                          capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="movnti is x86")
+def test_movnti_stores_past_the_cache_and_fences(pagecopy):
+    assert "no FPU state to save" in described(pagecopy, "movnti")
+    assert "has to save FPU state" in described(pagecopy, "nt-avx2")
+    assert "FPU" not in described(pagecopy, "libc")
+    text = disassembled("copy_movnti")
+    assert len(re.findall(r"\bmovnti\b", text)) == 4 and "sfence" in text
+    assert not re.search(r"%[xyz]mm", text)
 
 
 def test_what_is_built_for_the_lab_changes_its_cells():
