@@ -119,11 +119,11 @@ static void add_default_arms(struct bench *b, const struct options *o)
 	char text[VARIANT_NAME_MAX];
 
 	for (unsigned int i = 0; i < 4; i++) {
-		snprintf(text, sizeof(text), serial[i], kernels_own());
+		snprintf(text, sizeof(text), serial[i], kernels_own_then());
 		add_arm(b, o, text);
 	}
 	for (unsigned int i = 0; i < 3 && threads > 1; i++) {
-		snprintf(text, sizeof(text), parallel[i], kernels_own(),
+		snprintf(text, sizeof(text), parallel[i], kernels_own_then(),
 			 threads);
 		add_arm(b, o, text);
 	}

@@ -5,11 +5,19 @@
 #include "idle.h"
 #include "pagecopy.h"
 
-const char *kernels_own(void)
+static const char *name_of(const struct primitive *p)
 {
-	const struct primitive *p = primitive_of_role(ROLE_OWN_THEN);
-
 	return (p ? p : primitive_of_role(ROLE_LIBC))->name;
+}
+
+const char *kernels_own_then(void)
+{
+	return name_of(primitive_of_role(ROLE_OWN_THEN));
+}
+
+const char *kernels_own_now(void)
+{
+	return name_of(primitive_of_role(ROLE_OWN_NOW));
 }
 
 /* The C library's may take SIMD registers, for all that is known of it. */
@@ -27,7 +35,7 @@ static void list_primitive(const struct primitive *p)
 
 	printf("  %-10s %s\n", p->name, p->desc);
 	for (int r = 0; role_words[r]; r++)
-		if (p->roles & 1u << r)
+		if (primitive_roles(p) & 1u << r)
 			printf("  %-10s (role: %s)\n", "", role_words[r]);
 	if (fpu)
 		printf("  %-10s (%s)\n", "", fpu);
@@ -77,7 +85,7 @@ static void json_primitives(void)
 		printf("%s\n\"%s\":{\"description\":\"%s\",\"lacks\":",
 		       n ? "," : "", p->name, p->desc);
 		printf(lacks ? "\"%s\"," : "null,", lacks);
-		json_words("roles", role_words, p->roles);
+		json_words("roles", role_words, primitive_roles(p));
 		printf(",\"fpu\":%s}", p->fpu ? "true" : "false");
 	}
 	putchar('}');
@@ -110,7 +118,9 @@ static void json_options(void)
 
 void list_json(void)
 {
-	printf("{\"copy_page\":\"%s\",\"high_priority\":%s,\n", kernels_own(),
+	printf("{\"copy_page\":\"%s\",\"folio_mc_copy\":\"%s\",",
+	       kernels_own_then(), kernels_own_now());
+	printf("\"high_priority\":%s,\n",
 	       priority_allowed(PRIORITY_HIGH) ? "true" : "false");
 	json_primitives();
 	puts(",");

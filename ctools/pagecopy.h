@@ -40,8 +40,9 @@ void check_pools(struct bench *b);
 /* list.c: what there is. */
 void list(void);
 void list_json(void);
-/* The primitive that the kernel's copy_page() is made of. */
-const char *kernels_own(void);
+/* What copied in migration then, copy_page(), and now, folio_mc_copy(). */
+const char *kernels_own_then(void);
+const char *kernels_own_now(void);
 
 /* explain.c: what variants come down to. */
 void explain(const struct bench *b);

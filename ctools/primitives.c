@@ -115,14 +115,28 @@ const struct primitive *primitive_find(const char *name)
 	return NULL;
 }
 
+static int plays_here(const struct primitive *p, enum role role)
+{
+	if (!(p->roles & 1u << role) || primitive_lacks(p))
+		return 0;
+	return role != ROLE_OWN_NOW || !p->now_here || p->now_here();
+}
+
 const struct primitive *primitive_of_role(enum role role)
 {
 	const struct primitive *p;
 
 	for (unsigned int n = 0; (p = primitive_nth(n)); n++)
-		if (p->roles & 1u << role && !primitive_lacks(p))
+		if (plays_here(p, role))
 			return p;
 	return NULL;
+}
+
+unsigned int primitive_roles(const struct primitive *p)
+{
+	if (p == primitive_of_role(ROLE_OWN_NOW))
+		return p->roles;
+	return p->roles & ~ROLE(OWN_NOW);
 }
 
 const char *primitive_lacks(const struct primitive *p)

@@ -15,7 +15,7 @@ typedef void copy_fn(void *dst, const void *src, size_t len);
 /* What a copy routine stands for, so that nobody has to go by its name. */
 enum role {
 	ROLE_OWN_THEN, /* the kernel's copy_page() as of 2017 */
-	ROLE_OWN_NOW,  /* of migration now, machine-check safe */
+	ROLE_OWN_NOW,  /* of migration now: folio_mc_copy(), 6.18 */
 	ROLE_LIBC,
 	ROLE_FALLBACK,	 /* the kernel's, on CPUs with slow strings */
 	ROLE_CAREFUL,	 /* of copy_mc, byte-exact about faults */
@@ -36,6 +36,7 @@ struct primitive {
 	int fpu;		/* a kernel must save FPU state for it */
 	const char *needs;	/* what it needs, for the reader */
 	int (*runs_here)(void); /* NULL: wherever it is built */
+	int (*now_here)(void);	/* is it own-now here? NULL: wherever it runs */
 };
 
 /* Terminated by an entry without a name; "libc" comes first. */
@@ -47,8 +48,10 @@ extern const struct primitive planted_primitives[]; /* -DPLANTED only */
 /* The nth primitive over all tables, NULL past the last one. */
 const struct primitive *primitive_nth(unsigned int n);
 const struct primitive *primitive_find(const char *name);
-/* The first of that role that runs here, NULL where none does. */
+/* The first that runs here and has that role here, NULL where none does. */
 const struct primitive *primitive_of_role(enum role role);
+/* Its roles here: what is own-now elsewhere is not on this CPU. */
+unsigned int primitive_roles(const struct primitive *p);
 
 /* NULL where the primitive runs on this CPU, else what it lacks. */
 const char *primitive_lacks(const struct primitive *p);

@@ -44,7 +44,8 @@ const struct primitive arm64_primitives[] = {
 		.name = "ldp-stnp",
 		.desc = "ldp/stnp with prefetch: copy_page()",
 		.needs = "an arm64 CPU",
-		.roles = ROLE(OWN_THEN) | ROLE(STREAMING),
+		/* There is no copy_mc here: migration calls copy_page(). */
+		.roles = ROLE(OWN_THEN) | ROLE(OWN_NOW) | ROLE(STREAMING),
 		ARM64(copy_ldp_stnp),
 	},
 	{

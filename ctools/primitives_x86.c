@@ -7,6 +7,7 @@
 #include "primitives.h"
 
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <immintrin.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ static void copy_movsq(void *dst, const void *src, size_t len)
 			 : "memory");
 }
 
-/* memcpy() with FSRM, copy_mc_enhanced_fast_string() with ERMS. */
+/* copy_mc_enhanced_fast_string() with ERMS, memcpy() with FSRM. */
 static void copy_movsb(void *dst, const void *src, size_t len)
 {
 	__asm__ volatile("rep movsb"
@@ -229,10 +230,30 @@ static int has_avx512(void)
 {
 	return __builtin_cpu_supports("avx512f");
 }
+/*
+ * What copy_mc_to_kernel() looks at: ERMS itself, FSRM through memcpy(). A
+ * kernel also drops ERMS where firmware has switched fast strings off, which
+ * user space cannot see.
+ */
+static int has_fast_strings(void)
+{
+	const unsigned int erms = 1u << 9, fsrm = 1u << 4; /* in EBX, in EDX */
+	unsigned int a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+		(b & erms || d & fsrm);
+}
+
+static int has_slow_strings(void)
+{
+	return !has_fast_strings();
+}
 #else
-#define X86(fn)	   .copy = NULL
-#define has_avx2   NULL
-#define has_avx512 NULL
+#define X86(fn)		 .copy = NULL
+#define has_fast_strings NULL
+#define has_slow_strings NULL
+#define has_avx2	 NULL
+#define has_avx512	 NULL
 #endif
 
 const struct primitive x86_primitives[] = {
@@ -248,13 +269,15 @@ const struct primitive x86_primitives[] = {
 		.desc = "rep movsb: memcpy() with FSRM, copy_mc with ERMS",
 		.needs = "an x86-64 CPU",
 		.roles = ROLE(OWN_NOW),
+		.now_here = has_fast_strings,
 		X86(copy_movsb),
 	},
 	{
 		.name = "unrolled",
 		.desc = "4 x 8-byte loop: memcpy_orig()",
 		.needs = "an x86-64 CPU",
-		.roles = ROLE(FALLBACK),
+		.roles = ROLE(OWN_NOW) | ROLE(FALLBACK),
+		.now_here = has_slow_strings,
 		X86(copy_unrolled),
 	},
 	{

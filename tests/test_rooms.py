@@ -4,7 +4,9 @@
 import json
 import platform
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,33 @@ def test_every_role_is_played_and_the_kernels_own_by_one_that_runs(pagecopy):
     assert own["lacks"] is None and set(own["roles"]) & {"own-then", "libc"}
     assert primitives["nt-avx2"]["fpu"] and not primitives["movsq"]["fpu"]
     assert primitives["movnti"]["roles"] == ["flushcache"] and not primitives["movnti"]["fpu"]
+
+
+def own_now(listed):
+    """The routine that migration calls today, which is the only one of its role."""
+    name, = [name for name, it in listed["primitives"].items() if "own-now" in it["roles"]]
+    assert name == listed["folio_mc_copy"]
+    return name
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="ERMS and FSRM are x86")
+def test_migration_calls_what_this_cpu_lets_it(pagecopy):
+    flags = re.search(r"^flags\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    fast = {"erms", "fsrm"} & set(flags.group(1).split())
+    listed = json.loads(pagecopy("--list", "--json")[1])
+    assert own_now(listed) == ("movsb" if fast else "unrolled")
+    assert "(role: own-now)" in described(pagecopy, own_now(listed))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not shutil.which("qemu-x86_64"),
+                    reason="needs qemu-user on x86")
+@pytest.mark.parametrize("cpu, routine", [("max", "movsb"), ("max,erms=off,fsrm=off", "unrolled")])
+def test_slow_strings_make_migration_call_memcpy_orig(pagecopy, cpu, routine):
+    done = subprocess.run(["qemu-x86_64", "-cpu", cpu, ctools.PAGECOPY, "--list", "--json"],
+                          capture_output=True, text=True)
+    listed = json.loads(done.stdout)
+    assert own_now(listed) == routine and listed["copy_page"] == "movsq"
+    assert "fallback" in listed["primitives"]["unrolled"]["roles"]
 
 
 def described(pagecopy, primitive):
