@@ -21,7 +21,7 @@ COPY_ALIGN = 64
 
 # Options by kind. What each means is told by pagecopy --help.
 WORDS = {
-    "map": ("none", "2026", "2017", "delay"),
+    "map": ("none", "2026", "2017", "2017-voluntary", "delay"),
     "observe": ("copy", "stretch", "phases"),
     "dispatch": ("spawn", "wake", "spin"),
     "caller": ("works", "waits", "reclaims"),

@@ -4,6 +4,7 @@
 
 #include "idle.h"
 #include "pagecopy.h"
+#include "words.h"
 
 static const char *name_of(const struct primitive *p)
 {
@@ -29,6 +30,14 @@ static const char *fpu_of(const struct primitive *p)
 			"no FPU state to save";
 }
 
+static void list_wrapped(const char *name, const char *text)
+{
+	char head[64];
+
+	snprintf(head, sizeof(head), "  %-14s", name);
+	print_wrapped(head, 17, text);
+}
+
 static void list_primitive(const struct primitive *p)
 {
 	const char *lacks = primitive_lacks(p), *fpu = fpu_of(p);
@@ -52,7 +61,9 @@ void list(void)
 		list_primitive(p);
 	puts("map costs, per call");
 	for (int m = 0; map_words[m]; m++)
-		printf("  %-10s %s\n", map_words[m], map_costs[m].desc);
+		list_wrapped(map_words[m], map_costs[m].desc);
+	puts("  (cond_resched() is no call under full and lazy preemption: "
+	     "it is not there)");
 	puts("victims, and a unit of their work");
 	for (int i = 0; victim_kinds[i]; i++)
 		printf("  %-10s %s: %s\n", victim_kinds[i]->name,

@@ -4,6 +4,9 @@
  * these are models of the bookkeeping: the same counters, checks and address
  * arithmetic on thread-local memory, where the kernel has per-CPU and
  * per-task memory. Names are the kernel's.
+ *
+ * cond_resched() is a call, as in kernels with PREEMPT_NONE or _VOLUNTARY.
+ * Full and lazy preemption have none at all: they preempt when they like.
  */
 #include "clock.h"
 #include "mapcost.h"
@@ -26,15 +29,21 @@ static __attribute__((noinline, cold)) void preempt_schedule(void)
 	barrier();
 }
 
-static inline void preempt_disable(void)
+/* Without CONFIG_PREEMPT_COUNT they are compiler barriers. */
+enum preempt { PREEMPT_COUNTED, PREEMPT_NOT_COUNTED };
+
+static inline void preempt_disable(enum preempt counted)
 {
-	preempt_count = preempt_count + 1;
+	if (counted == PREEMPT_COUNTED)
+		preempt_count = preempt_count + 1;
 	barrier();
 }
 
-static inline void preempt_enable(void)
+static inline void preempt_enable(enum preempt counted)
 {
 	barrier();
+	if (counted == PREEMPT_NOT_COUNTED)
+		return;
 	preempt_count = preempt_count - 1;
 	if (unlikely(!preempt_count))
 		preempt_schedule();
@@ -52,7 +61,7 @@ static inline void pagefault_enable(void)
 	pagefault_disabled = pagefault_disabled - 1;
 }
 
-static inline void cond_resched(void)
+static __attribute__((noinline)) void cond_resched(void)
 {
 	if (unlikely(!preempt_count))
 		preempt_schedule();
@@ -65,17 +74,18 @@ static inline char *page_address(const char *start, size_t nth, size_t extent)
 	return (char *)start + nth * extent;
 }
 
-static inline char *kmap_atomic(const char *start, size_t nth, size_t extent)
+static inline char *kmap_atomic(enum preempt counted, const char *start,
+				size_t nth, size_t extent)
 {
-	preempt_disable();
+	preempt_disable(counted);
 	pagefault_disable();
 	return page_address(start, nth, extent);
 }
 
-static inline void kunmap_atomic(void)
+static inline void kunmap_atomic(enum preempt counted)
 {
 	pagefault_enable();
-	preempt_enable();
+	preempt_enable(counted);
 }
 
 /* Calls of the primitive and nothing else. */
@@ -87,7 +97,10 @@ static void loop_none(char *dst, const char *src, size_t len, size_t extent,
 		copy(dst + off, src + off, extent);
 }
 
-/* folio_copy() today: kmap_local_page() is page_address() without HIGHMEM. */
+/*
+ * folio_copy() and folio_mc_copy(): kmap_local_page() is page_address()
+ * without HIGHMEM.
+ */
 static void loop_2026(char *dst, const char *src, size_t len, size_t extent,
 		      copy_fn *copy, uint64_t delay_loops)
 {
@@ -103,22 +116,42 @@ static void loop_2026(char *dst, const char *src, size_t len, size_t extent,
 }
 
 /* copy_huge_page() of 2017: cond_resched(), then copy_highpage(). */
-static void loop_2017(char *dst, const char *src, size_t len, size_t extent,
-		      copy_fn *copy, uint64_t delay_loops)
+static inline __attribute__((always_inline)) void
+copy_huge_page(enum preempt counted, char *dst, const char *src, size_t len,
+	       size_t extent, copy_fn *copy)
 {
 	size_t pages = len / extent;
 
-	(void)delay_loops;
 	for (size_t i = 0; i < pages; i++) {
 		char *from, *to;
 
 		cond_resched();
-		from = kmap_atomic(src, i, extent);
-		to = kmap_atomic(dst, i, extent);
+		from = kmap_atomic(counted, src, i, extent);
+		to = kmap_atomic(counted, dst, i, extent);
 		copy(to, from, extent);
-		kunmap_atomic();
-		kunmap_atomic();
+		kunmap_atomic(counted);
+		kunmap_atomic(counted);
 	}
+}
+
+/*
+ * Counts and calls: what CONFIG_PREEMPT=y paid for counting and =n for
+ * cond_resched(). DEBUG_ATOMIC_SLEEP=y paid for both, so it is a ceiling.
+ */
+static void loop_2017(char *dst, const char *src, size_t len, size_t extent,
+		      copy_fn *copy, uint64_t delay_loops)
+{
+	(void)delay_loops;
+	copy_huge_page(PREEMPT_COUNTED, dst, src, len, extent, copy);
+}
+
+/* PREEMPT_VOLUNTARY, as most distributions built it. */
+static void loop_2017_voluntary(char *dst, const char *src, size_t len,
+				size_t extent, copy_fn *copy,
+				uint64_t delay_loops)
+{
+	(void)delay_loops;
+	copy_huge_page(PREEMPT_NOT_COUNTED, dst, src, len, extent, copy);
 }
 
 static inline void delay(uint64_t loops)
@@ -137,11 +170,9 @@ static void loop_delay(char *dst, const char *src, size_t len, size_t extent,
 }
 
 const char *const map_words[] = {
-	[MAP_NONE] = "none",
-	[MAP_2026] = "2026",
-	[MAP_2017] = "2017",
-	[MAP_DELAY] = "delay",
-	NULL,
+	[MAP_NONE] = "none",   [MAP_2026] = "2026",
+	[MAP_2017] = "2017",   [MAP_2017_VOLUNTARY] = "2017-voluntary",
+	[MAP_DELAY] = "delay", NULL,
 };
 
 const struct map_cost map_costs[] = {
@@ -150,12 +181,19 @@ const struct map_cost map_costs[] = {
 		.loop = loop_none,
 	},
 	[MAP_2026] = {
-		.desc = "page_address() twice and a cond_resched() check",
+		.desc = "folio_copy(), 6.1, and folio_mc_copy(), 6.18: "
+			"page_address() twice, a call of cond_resched()",
 		.loop = loop_2026,
 	},
 	[MAP_2017] = {
-		.desc = "two kmap_atomic() pairs and cond_resched()",
+		.desc = "copy_huge_page(), 4.10: kmap_atomic() twice, which "
+			"counts preemption, a call of cond_resched()",
 		.loop = loop_2017,
+	},
+	[MAP_2017_VOLUNTARY] = {
+		.desc = "the same with CONFIG_PREEMPT_COUNT=n: "
+			"preempt_disable() is a compiler barrier",
+		.loop = loop_2017_voluntary,
 	},
 	[MAP_DELAY] = {
 		.desc = "a calibrated delay: delay=NS sets it",

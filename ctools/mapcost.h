@@ -15,7 +15,7 @@
 typedef void map_loop_fn(char *dst, const char *src, size_t len, size_t extent,
 			 copy_fn *copy, uint64_t delay_loops);
 
-enum map { MAP_NONE, MAP_2026, MAP_2017, MAP_DELAY };
+enum map { MAP_NONE, MAP_2026, MAP_2017, MAP_2017_VOLUNTARY, MAP_DELAY };
 
 struct map_cost {
 	const char *desc;

@@ -36,7 +36,8 @@ def test_every_byte_for_any_size_thread_count_and_split(pagecopy, data):
     variants = [f"{strategy}:{rule}:{primitive}:map={cost}:folios={folios}{options}"
                 for strategy, options in (("serial", ""),
                                           ("parallel", f":threads={threads}:dispatch={team}"))
-                for rule in ("page", "bulk") for cost in ("none", "2026", "2017")]
+                for rule in ("page", "bulk")
+                for cost in ("none", "2026", "2017", "2017-voluntary")]
     status, output, said = pagecopy("--verify", *SMALL, f"--base={base}",
                                     f"--huge={base * pages}", *variants)
     assert (status, said) == (0, [])

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""What kernels of several eras do around a copy, and what they copy with."""
+
+import platform
+import re
+import subprocess
+
+import pytest
+
+from artifact import ctools
+
+MAPS = ("none", "2026", "2017", "2017-voluntary")
+
+
+def disassembled(function):
+    return subprocess.run(["objdump", f"--disassemble={function}", ctools.PAGECOPY], check=True,
+                          capture_output=True, text=True).stdout
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="reads x86 instructions")
+def test_each_era_pays_for_what_its_kernel_did(pagecopy):
+    loops = {name: disassembled(f"loop_{name.replace('-', '_')}") for name in MAPS}
+    counters = {name: len(re.findall(r"%fs:", text)) for name, text in loops.items()}
+    calls = {name: len(re.findall(r"call.*<cond_resched>", text)) for name, text in loops.items()}
+    assert counters["none"] == counters["2026"] == 0
+    assert 0 < counters["2017-voluntary"] < counters["2017"]    # pagefault_disabled is left
+    assert calls == {"none": 0, "2026": 1, "2017": 1, "2017-voluntary": 1}
+
+
+def test_no_preemption_model_is_left_out(pagecopy):
+    text = " ".join(pagecopy("--list")[1].split())
+    assert "2017-voluntary the same with CONFIG_PREEMPT_COUNT=n" in text
+    assert "no call under full and lazy preemption" in text
+    status, output, said = pagecopy("--verify", "--huge=64K", "--pairs=4", "--backing=auto",
+                                    *(f"serial:page:libc:map={name}" for name in MAPS))
+    assert (status, output.count("every byte right"), said) == (0, len(MAPS), [])
