@@ -22,6 +22,9 @@ TWIN = "#twin"
 
 # Channels that every arm of a parallel cell has: CPU times.
 CALLER_CPU, WORKERS_CPU = "caller cpu", "workers cpu"
+# And one that pagecopy has where there is load: units of the load's own work during
+# each sample. It counts; all others are times.
+LOAD_WORK = "load work"
 
 
 @dataclasses.dataclass(frozen=True)

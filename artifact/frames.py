@@ -4,7 +4,7 @@
 import numpy as np
 import pandas as pd
 
-from artifact.cells import CALLER_CPU, WORKERS_CPU
+from artifact.cells import CALLER_CPU, LOAD_WORK, WORKERS_CPU
 from artifact.problem import Misuse
 from artifact.samples import AnySamples, KernelSamples, Samples
 
@@ -25,11 +25,12 @@ def samples_frame(found: list[AnySamples]) -> pd.DataFrame:
 
 
 def channel_frame(found: list[AnySamples], channel: str) -> pd.DataFrame:
-    """One row for each value of a channel, as "wait": time_ns, of which a sample
-    may have any number. Raises Misuse where no cell has it."""
+    """One row for each value of a channel, as "wait": time_ns, or units of the load's
+    work, of which a sample may have any number. Raises Misuse where no cell has it."""
     timed = [samples for samples in found if isinstance(samples, Samples)]
+    column, scale = ("units", 1) if channel == LOAD_WORK else ("time_ns", 1e9)
     parts = [_rows(samples, arm, [len(each) for each in channels[channel]],
-                   time_ns=1e9 * np.concatenate(channels[channel]))
+                   **{column: scale * np.concatenate(channels[channel])})
              for samples in timed for arm, channels in samples.channels.items()
              if channel in channels]
     if not parts:

@@ -10,7 +10,7 @@ import numpy as np
 import pyperf
 
 from artifact import older, paths
-from artifact.cells import CALLER_CPU, WORKERS_CPU, AnyCell, Cell, KernelCell
+from artifact.cells import CALLER_CPU, LOAD_WORK, WORKERS_CPU, AnyCell, Cell, KernelCell
 from artifact.problem import Damaged, one_line
 
 PAGE = 4096         # bytes of a base page in the lab
@@ -22,7 +22,8 @@ class Samples:
 
     seconds, cpu_seconds: arm to array (processes, rounds); cpu_seconds is of
     caller and workers together and has only the arms of parallel cells, as
-    have the channels: arm to name to one array per process, of any length.
+    have the channels: arm to name to one array per process, of any length; in
+    seconds, but LOAD_WORK in units.
     counts: arm to name to a whole number per process, of what the arm counts.
     bytes: arm to bytes per sample. delay_ns: arm to the modelled map cost it
     really had, in ns per page. facts: one dict for each process.
@@ -184,8 +185,11 @@ def _load(path: Path) -> pyperf.BenchmarkSuite:
 
 
 def _channels(found: dict, arm: str) -> dict[str, list[np.ndarray]]:
-    return {name.removeprefix(f"{arm} "): [np.array(run.values) for run in benchmark.get_runs()]
-            for name, benchmark in found.items() if name.startswith(f"{arm} ")}
+    channels = {name.removeprefix(f"{arm} "): [np.array(run.values) for run in benchmark.get_runs()]
+                for name, benchmark in found.items() if name.startswith(f"{arm} ")}
+    if LOAD_WORK in channels:       # where pyperf, which refuses a zero, has something tiny
+        channels[LOAD_WORK] = [np.rint(values) for values in channels[LOAD_WORK]]
+    return channels
 
 
 def _counts(benchmark: pyperf.Benchmark) -> dict[str, np.ndarray]:

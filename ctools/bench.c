@@ -29,6 +29,7 @@ const char *const channel_names[CHANNELS + 1] = {
 	[CHANNEL_LAST_END] = "last end",
 	[CHANNEL_JOINED] = "joined",
 	[CHANNEL_WAIT] = "wait",
+	[CHANNEL_LOAD_WORK] = "load work",
 };
 
 const char *const fact_names[FACTS + 1] = {

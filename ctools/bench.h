@@ -39,7 +39,7 @@ static inline const struct victim_kind *victim_of(const struct cell *cell)
 	return cell->victim ? cell->victim : cell->recover;
 }
 
-/* Beside the one sample of a round: any number of values, in ns. */
+/* Beside the one sample of a round: any number of values, in ns but for one. */
 enum channel {
 	CHANNEL_WINDOW,	    /* how long a victim's window really was */
 	CHANNEL_COPY,	    /* copies within it */
@@ -53,7 +53,8 @@ enum channel {
 	CHANNEL_LAST_START,
 	CHANNEL_LAST_END,
 	CHANNEL_JOINED,
-	CHANNEL_WAIT, /* allocated to last start, if any began */
+	CHANNEL_WAIT,	   /* allocated to last start, if any began */
+	CHANNEL_LOAD_WORK, /* units that the load did during a sample */
 	CHANNELS
 };
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "idle.h"
@@ -14,7 +15,9 @@
 
 #define BURST_NS 1000000u /* and up to twice that more */
 
+/* Each in a line of its own, or who reads one holds up its neighbours. */
 struct loader {
+	_Alignas(64) _Atomic uint64_t units; /* of work done */
 	pthread_t thread;
 	struct load *load;
 	unsigned int percent; /* of one CPU */
@@ -28,13 +31,15 @@ struct load {
 	struct loader loader[];
 };
 
-static void burst(const struct loader *me, uint64_t ns)
+static void burst(struct loader *me, uint64_t ns)
 {
 	uint64_t until = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
 
 	while (!atomic_load(&me->load->quit) &&
-	       clock_ns(CLOCK_THREAD_CPUTIME_ID) < until)
+	       clock_ns(CLOCK_THREAD_CPUTIME_ID) < until) {
 		integer_work();
+		atomic_fetch_add_explicit(&me->units, 1, memory_order_relaxed);
+	}
 }
 
 static void rest(const struct loader *me, uint64_t ns)
@@ -62,19 +67,26 @@ static void *load_main(void *arg)
 	return NULL;
 }
 
+/* calloc() heeds no alignment. */
+static struct load *allocate(size_t loaders)
+{
+	size_t bytes = sizeof(struct load) + loaders * sizeof(struct loader);
+	struct load *load = aligned_alloc(_Alignof(struct load), bytes);
+
+	return load ? memset(load, 0, bytes) : NULL;
+}
+
 struct load *load_start(unsigned int percent, const int *cpus,
 			unsigned int cpu_count)
 {
 	unsigned int each = (percent + 99) / 100;
-	struct load *load = calloc(1,
-				   sizeof(*load) +
-					   (size_t)each * cpu_count *
-						   sizeof(load->loader[0]));
+	struct load *load;
 
-	if (!percent || !load) {
-		free(load);
+	if (!percent)
 		return NULL;
-	}
+	load = allocate((size_t)each * cpu_count);
+	if (!load)
+		return NULL;
 	for (unsigned int i = 0; i < each * cpu_count; i++) {
 		struct loader *loader = &load->loader[i];
 		unsigned int done = i / cpu_count * 100;
@@ -102,4 +114,14 @@ void load_stop(struct load *load)
 	for (unsigned int i = 0; i < load->count; i++)
 		pthread_join(load->loader[i].thread, NULL);
 	free(load);
+}
+
+uint64_t load_work(const struct load *load)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; load && i < load->count; i++)
+		sum += atomic_load_explicit(&load->loader[i].units,
+					    memory_order_relaxed);
+	return sum;
 }

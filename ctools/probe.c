@@ -115,7 +115,7 @@ struct workers *team_workers(struct bench *b, const struct variant *v)
 		NULL;
 }
 
-void add_value(struct arm *arm, enum channel channel, uint64_t ns)
+void add_value(struct arm *arm, enum channel channel, uint64_t value)
 {
 	struct values *values = &arm->channel[channel];
 
@@ -128,7 +128,7 @@ void add_value(struct arm *arm, enum channel channel, uint64_t ns)
 		values->at = grown;
 		values->room = room;
 	}
-	values->at[values->count++] = ns;
+	values->at[values->count++] = value;
 }
 
 void add_fact(struct arm *arm, enum fact fact, uint64_t count)
@@ -136,6 +136,13 @@ void add_fact(struct arm *arm, enum fact fact, uint64_t count)
 	if (arm->fact[fact] < 0)
 		arm->fact[fact] = 0;
 	arm->fact[fact] += (int64_t)count;
+}
+
+void add_load_work(const struct bench *b, struct arm *arm,
+		   const struct sample *sample)
+{
+	if (b->load)
+		add_value(arm, CHANNEL_LOAD_WORK, sample->load_work);
 }
 
 void prepare_caches(const struct bench *b, const struct span *span)

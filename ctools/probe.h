@@ -7,6 +7,7 @@
 /* One arm's turn in a round; channels and facts go into the arm itself. */
 struct sample {
 	uint64_t ns, caller_cpu_ns, worker_cpu_ns;
+	uint64_t load_work; /* units, of copies only */
 };
 
 /* What one sample is. To add one: a file in probes/, a line in probe.c. */
@@ -49,7 +50,10 @@ void end_sample(const struct variant *v, struct workers *w,
 struct sample time_copy(struct bench *b, struct arm *arm,
 			const struct span *span);
 
-void add_value(struct arm *arm, enum channel channel, uint64_t ns);
+void add_value(struct arm *arm, enum channel channel, uint64_t value);
 void add_fact(struct arm *arm, enum fact fact, uint64_t count);
+/* Where there is a load. */
+void add_load_work(const struct bench *b, struct arm *arm,
+		   const struct sample *sample);
 
 #endif

@@ -124,10 +124,11 @@ def test_pools_hold_the_largest_batch():
     assert forecast.pool_bytes(crowd) == 2 * 4 * copies * 65536
 
 
-@pytest.mark.parametrize("quiet", [False, True])
-def test_a_file_is_not_larger_than_room_is_asked_for(results, quiet):
+@pytest.mark.parametrize("quiet, load", [(False, 0), (True, 0), (True, 100)])
+def test_a_file_is_not_larger_than_room_is_asked_for(results, quiet, load):
     variants = ("serial:bulk:libc", "parallel:bulk:libc:threads=1")
     cell = tiny_cell(variants=variants, quiet=quiet)
+    cell = dataclasses.replace(cell, options=(*cell.options, f"--load={load}"))
     path = results / "file.json"
     process.measure(cell, 1, path, {})
     assert path.stat().st_size < forecast.file_bytes(cell) < 4 * path.stat().st_size

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Measuring: what is finished survives anything, and nothing lies about itself."""
 
+import dataclasses
 import errno
 import getpass
 import gzip
@@ -14,12 +15,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyperf
 import pytest
 
 from artifact import allocation, ctools, estimate, machine, paths, planning, questions, sharpness
+from artifact.cells import LOAD_WORK
+from artifact.frames import channel_frame
 from artifact.measured import mixture
-from artifact.measuring import gate, looks, passes, progress
+from artifact.measuring import gate, looks, passes, process, progress
 from artifact.problem import Problem, Unwritable
 from artifact.samples import read_timed
 from tests.conftest import eventually, running, tiny_cell
@@ -91,6 +95,27 @@ def test_channels_and_counts_come_back_with_the_samples(results):
     assert all((values > 0).all() for values in delays)
     assert list(samples.counts[picky]["scanned"]) == [3, 3]
     assert "scanned" not in samples.counts["serial:bulk:libc"]
+
+
+def test_what_the_load_did_comes_back_as_whole_units(results, monkeypatch):
+    """All other channels are times; and pyperf would refuse a zero."""
+    told = process.pagecopy
+
+    def with_a_zero(cell, seed):
+        result, seconds = told(cell, seed)
+        for arm in result["arms"]:
+            assert len(arm["channels"]["load work"]) == 3
+            arm["channels"]["load work"] = [0, 7, 12345678]
+        return result, seconds
+    monkeypatch.setattr(process, "pagecopy", with_a_zero)
+    run, cell = paths.run("one"), tiny_cell(quiet=True)
+    cell = dataclasses.replace(cell, options=(*cell.options, "--load=100"))
+    passes.measure(run, [cell], quietly)
+    samples = read_timed(run, cell)
+    assert [list(values) for values in samples.channels[cell.baseline][LOAD_WORK]] == \
+        [[0, 7, 12345678]] * 2
+    frame = channel_frame([samples], LOAD_WORK)
+    assert "time_ns" not in frame and np.array_equal(frame["units"][:3], [0, 7, 12345678])
 
 
 def test_nothing_says_whose_machine_it_was(results):

@@ -277,6 +277,26 @@ def test_a_loaded_cpu_is_not_taken_for_idle(pagecopy):
         assert arm["counts"]["scanned"] == 20 and arm["counts"]["found_idle"] == share * 20
 
 
+@seen_in_time
+def test_what_the_load_did_meanwhile_is_counted(pagecopy):
+    """A planted copy sleeps for 5 ms, which is long beside one of 256 KiB."""
+    ctools.build(ctools.PLANTED)
+    variants = ("serial:bulk:libc", "serial:bulk:planted-dozing")
+    quick, dozing = arms(pagecopy, *SMALL, "--load=100", "--rounds=6", *variants,
+                         program=ctools.PLANTED).values()
+    work = [arm["channels"]["load work"] for arm in (quick, dozing)]
+    assert [len(each) for each in work] == [6, 6]
+    assert 0 < 10 * sum(work[0]) < sum(work[1])
+    without = arms(pagecopy, *SMALL, "--rounds=2", "serial:bulk:libc")["serial:bulk:libc"]
+    assert "load work" not in without["channels"]
+
+
+def test_beside_a_crowd_the_load_is_counted_once_a_sample(pagecopy):
+    crowd, = arms(pagecopy, *SMALL, "--load=100", "--rounds=6",
+                  "serial:bulk:libc:migrators=2").values()
+    assert len(crowd["channels"]["load work"]) == 6
+
+
 def energy_of(tmp_path, readings, span):
     """What pagecopy makes of a counter in uJ that shows these readings in turn.
 

@@ -167,5 +167,7 @@ def file_bytes(cell: Cell) -> int:
     arms = len(cell.arms)
     if not cell.quiet:
         return FACTS_BYTES + arms * (ARM_BYTES + VALUE_BYTES * cell.rounds)
-    # CPU times of the caller and the workers, and one more channel.
-    return arms * (FACTS_BYTES + ARM_BYTES + 3 * CHANNEL_BYTES + 4 * VALUE_BYTES * cell.rounds)
+    # CPU times of the caller and the workers, one more channel, and a load's work.
+    channels = 3 + (cell.option("load") not in (None, "0"))
+    return arms * (FACTS_BYTES + ARM_BYTES + channels * CHANNEL_BYTES +
+                   (1 + channels) * VALUE_BYTES * cell.rounds)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyperf
 
 from artifact import ctools, machine, paths
-from artifact.cells import CALLER_CPU, WORKERS_CPU, Cell
+from artifact.cells import CALLER_CPU, LOAD_WORK, WORKERS_CPU, Cell
 from artifact.measuring import wakeup
 from artifact.problem import Problem, WrongCopy, one_line
 
@@ -64,11 +64,13 @@ def _benchmarks(cell: Cell, result: dict, facts: dict) -> list[pyperf.Benchmark]
     return found
 
 
-def _benchmark(name: str, values_ns: list[int], facts: dict) -> pyperf.Benchmark:
-    # pyperf refuses a zero; a clock may show one.
+def _benchmark(name: str, values: list[int], facts: dict) -> pyperf.Benchmark:
+    """values: in ns, or counts."""
+    scale, unit = (1, "integer") if name.endswith(f" {LOAD_WORK}") else (1e9, "second")
+    # pyperf refuses a zero; a clock may show one, and a load do nothing.
     return pyperf.Benchmark([pyperf.Run(
-        [max(ns, 1) / 1e9 for ns in values_ns], collect_metadata=False,
-        metadata={**facts, "name": name, "unit": "second", "loops": 1})])
+        [max(value / scale, 1e-9) for value in values], collect_metadata=False,
+        metadata={**facts, "name": name, "unit": unit, "loops": 1})])
 
 
 def _channels(arm: dict) -> dict[str, list[int]]:

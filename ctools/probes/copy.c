@@ -36,9 +36,12 @@ struct sample time_copy(struct bench *b, struct arm *arm,
 	struct workers *w = begin_sample(b, v, &sample);
 	uint64_t start, end;
 
+	/* A line for each loader: outside of the time, but close to it. */
+	sample.load_work = load_work(b->load);
 	start = now_ns();
 	copy_span(v, w, 0, span, &seen);
 	end = now_ns();
+	sample.load_work = load_work(b->load) - sample.load_work;
 	end_sample(v, w, &sample);
 	sample.ns = v->observe == OBSERVE_STRETCH ? seen.longest_ns :
 						    end - start;
@@ -52,10 +55,13 @@ struct sample time_copy(struct bench *b, struct arm *arm,
 static struct sample take_copy(struct bench *b, struct arm *arm)
 {
 	struct span span = next_span(b, &arm->v);
+	struct sample sample;
 
 	prepare_caches(b, &span);
 	phase_begin(b, PHASE_SAMPLES);
-	return time_copy(b, arm, &span);
+	sample = time_copy(b, arm, &span);
+	add_load_work(b, arm, &sample);
+	return sample;
 }
 
 static int is_copy(const struct cell *cell, const struct variant *v)

@@ -18,12 +18,15 @@ static struct sample take_crowd(struct bench *b, struct arm *arm)
 	phase_begin(b, PHASE_SAMPLES);
 	if (w)
 		sample.worker_cpu_ns = workers_cpu_ns(w);
+	sample.load_work = load_work(b->load);
 	sample.ns = migrators_run(b->migrators, v, w, spans, latency_ns);
+	sample.load_work = load_work(b->load) - sample.load_work;
 	sample.caller_cpu_ns = migrators_cpu_ns(b->migrators);
 	if (w)
 		sample.worker_cpu_ns = workers_cpu_ns(w) - sample.worker_cpu_ns;
 	for (unsigned int i = 0; i < copies; i++)
 		add_value(arm, CHANNEL_LATENCY, latency_ns[i]);
+	add_load_work(b, arm, &sample);
 	return sample;
 }
 
