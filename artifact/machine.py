@@ -13,6 +13,7 @@ import platform
 import re
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from artifact import paths
@@ -237,20 +238,29 @@ def _thread_number(cpu: int) -> int:
 
 
 def _llc_domain(cpu: int) -> int:
-    shared = [_read(f"{index}/shared_cpu_list") for index in
-              sorted(glob.glob(f"/sys/devices/system/cpu/cpu{cpu}/cache/index*"))]
+    shared = [_read(f"{index}/shared_cpu_list") for index in _cache_indexes(cpu)]
     return min(expand_list(shared[-1]), default=0) if shared else 0
 
 
-def last_level_cache() -> int:
-    """Bytes of the largest cache; where the machine does not tell, what pagecopy takes
-    it for."""
-    return max((cache["bytes"] for cache in _caches()), default=64 << 20)
+def last_level_caches(cpus: Iterable[int]) -> int:
+    """Bytes of all that these CPUs have, each once; where the machine does not tell, what
+    pagecopy takes them for."""
+    found = {}
+    for cpu in cpus:
+        if caches := _caches(cpu):
+            shared = _read(f"{_cache_indexes(cpu)[-1]}/shared_cpu_list")
+            found[shared] = max(caches, key=lambda cache: cache["level"])["bytes"]
+    return sum(found.values()) or 64 << 20
 
 
-def _caches() -> list[dict]:
+def _cache_indexes(cpu: int) -> list[str]:
+    sysfs = os.environ.get("PAGECOPY_SYSFS", "/sys")        # as pagecopy: another one for tests
+    return sorted(glob.glob(f"{sysfs}/devices/system/cpu/cpu{cpu}/cache/index*"))
+
+
+def _caches(cpu: int = 0) -> list[dict]:
     found = []
-    for index in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*")):
+    for index in _cache_indexes(cpu):
         size = _read(f"{index}/size")
         if _read(f"{index}/type") != "Instruction" and size.endswith("K"):
             found.append({"level": int(_read(f"{index}/level")), "bytes": int(size[:-1]) << 10,

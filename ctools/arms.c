@@ -3,17 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "caches.h"
 #include "pagecopy.h"
 #include "probe.h"
 
-/* Each pool alone holds four times what the caches can keep. */
-static size_t default_pairs(size_t folio)
+/* Each pool alone holds four times what all caches can keep of it. */
+static size_t default_pairs(const struct cell *c)
 {
-	size_t cache = last_level_cache();
+	size_t cache = last_level_caches(c->cpus, c->cpu_count);
 
 	if (!cache)
 		cache = 64 << 20;
-	return (4 * cache - 1) / folio + 1;
+	return (4 * cache - 1) / c->folio + 1;
 }
 
 static void check_variant(const struct options *o, const struct variant *v)
@@ -57,7 +58,7 @@ void check_pools(struct bench *b)
 	int asked = c->pairs != 0;
 
 	if (!asked)
-		c->pairs = default_pairs(c->folio);
+		c->pairs = default_pairs(c);
 	for (unsigned int i = 0; i < b->count; i++) {
 		const struct variant *v = &b->arms[i].v;
 

@@ -179,30 +179,6 @@ void warm_destination(char *start, size_t bytes)
 		*(volatile char *)(start + off) = 0;
 }
 
-size_t last_level_cache(void)
-{
-	char path[64], text[32] = "";
-	unsigned long kb;
-	size_t largest = 0;
-
-	for (int i = 0; i < 8; i++) {
-		FILE *f;
-
-		snprintf(path, sizeof(path),
-			 "/sys/devices/system/cpu/cpu0/cache/index%d/size", i);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(text, sizeof(text), f)) {
-			kb = strtoul(text, NULL, 10);
-			if (kb << 10 > largest)
-				largest = kb << 10;
-		}
-		fclose(f);
-	}
-	return largest;
-}
-
 size_t memory_available(void)
 {
 	FILE *meminfo = fopen("/proc/meminfo", "r");

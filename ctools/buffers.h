@@ -60,7 +60,6 @@ int64_t first_wrong(const struct pool *dst, const struct pool *src,
 void warm_source(const char *start, size_t bytes);
 void warm_destination(char *start, size_t bytes);
 
-size_t last_level_cache(void); /* bytes, 0: not known */
 size_t memory_available(void); /* bytes, SIZE_MAX: not known */
 
 #endif

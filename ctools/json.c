@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "caches.h"
 #include "pagecopy.h"
 #include "probe.h"
 
@@ -74,9 +75,10 @@ void print_json(const struct bench *b)
 	printf(",\"source_node\":%d,\"destination_node\":%d", c->src_node,
 	       c->dst_node);
 	printf(",\"pool_bytes\":%zu,\"source_huge_bytes\":%zu,"
-	       "\"destination_huge_bytes\":%zu,\"last_level_cache\":%zu",
+	       "\"destination_huge_bytes\":%zu,\"last_level_cache\":%zu,"
+	       "\"last_level_caches\":%zu",
 	       b->src.bytes, b->src.huge_bytes, b->dst.huge_bytes,
-	       last_level_cache());
+	       last_level_cache(), last_level_caches(c->cpus, c->cpu_count));
 	printf(",\"cpus\":[");
 	for (unsigned int i = 0; i < c->cpu_count; i++)
 		printf("%s%d", i ? "," : "", c->cpus[i]);

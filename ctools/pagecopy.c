@@ -131,7 +131,7 @@ static const struct entry {
 	[OPT_PAIRS] = { "pairs", required_argument, NUMBER, "N",
 		1, 1 << 20,
 		.help = "folios in each pool (enough for four times the "
-			"last-level cache)"
+			"last-level caches of the CPUs in use)"
 	},
 	[OPT_SOURCE] = { "source", required_argument, WORD,
 		.words = state_words,

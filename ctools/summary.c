@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "numbers.h"
+#include "caches.h"
 #include "pagecopy.h"
 #include "probe.h"
 
@@ -240,6 +241,18 @@ void print_overhead(const struct bench *b, const char *reports,
 	       overhead / 1e3, 100 * overhead / fastest);
 }
 
+static void print_pools(const struct cell *c)
+{
+	size_t caches = last_level_caches(c->cpus, c->cpu_count);
+
+	printf("pools of %zu KiB each, last-level caches ",
+	       c->pairs * c->folio >> 10);
+	if (caches)
+		printf("%zu KiB together\n", caches >> 10);
+	else
+		puts("not known");
+}
+
 void print_text(const struct bench *b, const char *reports,
 		unsigned int processes)
 {
@@ -252,6 +265,7 @@ void print_text(const struct bench *b, const char *reports,
 	printf("%u processes x %u rounds, interleaved; huge pages behind "
 	       "%.0f %% of the buffers\n",
 	       processes, c->rounds, huge_percent(b, reports, processes));
+	print_pools(c);
 	puts(b->arms[0].probe->heading);
 	for (unsigned int i = 0; i < b->count; i++) {
 		const struct row row = row_of(b, reports, processes, i);

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "buffers.h"
+#include "caches.h"
 #include "clock.h"
 #include "victims.h"
 #include "workers.h"

@@ -97,7 +97,7 @@ def test_the_verdict_in_a_word(ratio, word):
 def told(cell, pool=1 << 20, cache=1 << 10, **speeds):
     """What pagecopy would tell of a process; speeds: of arms, 1 of any other."""
     arms = [{"ns": [round(1000 / speeds.get(name, 1))] * 4, "bytes": 64} for name in cell.arms]
-    return {"arms": arms, "pool_bytes": pool, "last_level_cache": cache,
+    return {"arms": arms, "pool_bytes": pool, "last_level_caches": cache,
             "source_huge_bytes": pool, "destination_huge_bytes": pool}
 
 

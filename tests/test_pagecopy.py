@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifact import check, ctools, machine
+from artifact.cells import Cell
+from artifact.measuring import forecast
 from artifact.sizes import parse_size
 from tests.conftest import seen_in_time, without_huge_pages
 
@@ -352,6 +354,43 @@ def test_pools_hold_the_largest_batch_unless_told(pagecopy):
     _, output, _ = pagecopy("--json", "--backing=auto", "--processes=1", "--rounds=1",
                             "--huge=16M", "serial:bulk:libc:folios=16")
     assert json.loads(output)["pairs"] >= 16
+
+
+def made_up_caches(root, last):
+    """What sysfs tells of CPUs; last: CPU to KiB of its last-level cache and who shares it."""
+    for cpu, (size, shared) in last.items():
+        for index, (depth, kind, kb, cpus) in enumerate((
+                (1, "Data", 32, cpu), (1, "Instruction", 64, cpu), (2, "Unified", 512, cpu),
+                (3, "Unified", size, shared))):
+            folder = root / f"devices/system/cpu/cpu{cpu}/cache/index{index}"
+            folder.mkdir(parents=True)
+            for name, value in (("level", depth), ("type", kind), ("size", f"{kb}K"),
+                                ("shared_cpu_list", cpus)):
+                (folder / name).write_text(f"{value}\n")
+    return root
+
+
+@pytest.mark.parametrize("last, cpus, mib", [
+    ({0: (8192, "0"), 1: (8192, "1")}, "0,1", 16),
+    ({0: (8192, "0"), 1: (8192, "1")}, "0", 8),
+    ({0: (8192, "0-1,96"), 1: (8192, "0-1,96")}, "1,0", 8),
+    ({0: (8192, "0,2-3"), 1: (4096, "1,10-11")}, "0,1", 12),    # 1 is not in 10-11
+    ({}, "0,1", 0),
+])
+def test_pools_hold_four_times_the_caches_of_all_cpus_in_use(pagecopy, tmp_path, monkeypatch, last,
+                                                             cpus, mib):
+    if not set(map(int, cpus.split(","))) <= set(machine.usable_cpus()):
+        pytest.skip(f"needs CPUs {cpus}")
+    monkeypatch.setenv("PAGECOPY_SYSFS", str(made_up_caches(tmp_path, last)))
+    arguments = ("--backing=auto", "--processes=1", "--rounds=1", f"--cpus={cpus}")
+    told = json.loads(pagecopy("--json", *arguments, "serial:bulk:libc")[1])
+    assert told["last_level_caches"] == mib << 20
+    assert told["last_level_cache"] == (last[0][0] << 10 if last else 0)
+    assert told["pool_bytes"] == 4 * (mib or 64) << 20
+    cell = Cell("test", "caches", (*arguments, "--huge=2M"), ("serial:bulk:libc",), 1)
+    assert forecast.pool_bytes(cell) == 2 * told["pool_bytes"]
+    text = pagecopy(*arguments, "serial:bulk:libc")[1]
+    assert (f"last-level caches {mib << 10} KiB together" if mib else "not known") in text
 
 
 def test_speedup_counts_bytes_not_calls(pagecopy):

@@ -86,7 +86,7 @@ def default_beside(host: Host, choice: Choice) -> str:
 
 
 def cell(host: Host, choice: Choice, pairs: int = 0) -> Cell:
-    """pairs: folios in each pool; 0 for pagecopy's own rule, four last-level caches."""
+    """pairs: folios in each pool; 0 for pagecopy's own rule, by the caches."""
     source, _, destination = choice.caches.partition("/")
     options = [f"--huge={choice.huge}", f"--backing={choice.backing}", f"--source={source}",
                f"--destination={destination}", f"--load={choice.load}", f"--pairs={pairs}"]

@@ -19,7 +19,7 @@ from artifact.samples import Samples
 from artifact.sizes import parse_size
 
 DRAFT_BYTES = 128 << 20     # of the first pool, which is made in a twentieth of a second
-CACHES = 4                  # last-level caches that a pool is to be as large as
+CACHES = 4                  # times all last-level caches: a pool
 MOST_PROCESSES = 1000       # somebody went away
 
 
@@ -42,7 +42,7 @@ class Measurement:
     def processes(self) -> Iterator[Samples]:
         """All that is measured so far, again and again with one more process, until stop().
 
-        Where caches are large, the first pool is smaller than four of them: a draft, and
+        Where caches are large, the first pool is smaller than four times them: a draft, and
         forgotten once there is a process of the whole pool. Raises Problem, WrongCopy.
         """
         pairs = max(self.choice.folios, DRAFT_BYTES // parse_size(self.choice.huge))
@@ -77,12 +77,12 @@ class Measurement:
 
 
 def cache_bytes(samples: Samples) -> int:
-    """Of the last-level cache."""
-    return samples.facts[-1]["last_level_cache"]
+    """Of the last-level caches of all its CPUs."""
+    return samples.facts[-1]["last_level_caches"]
 
 
 def draft_bytes(samples: Samples) -> int:
-    """Of a pool that is smaller than four last-level caches; else 0."""
+    """Of a pool that is smaller than four times the last-level caches; else 0."""
     pool = samples.facts[-1]["pool_bytes"]
     return pool if pool < CACHES * cache_bytes(samples) else 0
 
@@ -100,7 +100,7 @@ def as_samples(cell: Cell, told: list[dict]) -> Samples:
 
 def _facts(one: dict) -> dict:
     huge = one["source_huge_bytes"] + one["destination_huge_bytes"]
-    return {"pool_bytes": one["pool_bytes"], "last_level_cache": one["last_level_cache"],
+    return {"pool_bytes": one["pool_bytes"], "last_level_caches": one["last_level_caches"],
             "huge_share": huge / (2 * one["pool_bytes"])}
 
 

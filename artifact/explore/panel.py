@@ -254,7 +254,7 @@ def _verdict(samples: Samples, choice: Choice, default: str) -> str:
         said.append(f"Over {name}: <b>{verdict.doubt(samples) or verdict.word(ratio)}</b>, "
                     f"{verdict.text(ratio)}")
     if pool := loop.draft_bytes(samples):
-        said.append(f"<b>draft: pool of {spoken(pool)}</b>, less than four last-level caches")
+        said.append(f"<b>draft: pool of {spoken(pool)}</b>, less than four times the last-level caches")
     if choice.backing == "auto" and samples.huge_share < 1:
         share = labels.percent(samples.huge_share)
         said.append(f"<b>huge pages behind only {share} of the buffers</b>")

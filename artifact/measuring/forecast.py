@@ -144,9 +144,10 @@ def _sample_seconds(cell: Cell, variant: Variant) -> float:
 
 
 def pool_bytes(cell: Cell) -> int:
-    """Of both pools, as pagecopy sizes them: four times what the caches hold, each, or
-    what its largest sample needs."""
-    pairs = int(cell.option("pairs") or -(-4 * machine.last_level_cache() // cell.folio))
+    """Of both pools, as pagecopy sizes them: four times what the caches of its CPUs hold,
+    each, or what its largest sample needs."""
+    caches = machine.last_level_caches(cell.cpus or machine.usable_cpus())
+    pairs = int(cell.option("pairs") or -(-4 * caches // cell.folio))
     needs = max(variant.folios * _copies(variant) for variant in map(cell.of, cell.variants))
     return 2 * cell.folio * max(pairs, needs)
 

@@ -119,6 +119,7 @@ def _of_process(result: dict, before: dict, after: dict) -> dict:
         "huge_share": huge / (2 * result["pool_bytes"]),
         "pool_bytes": result["pool_bytes"],
         "last_level_cache": result["last_level_cache"],
+        "last_level_caches": result["last_level_caches"],
         "overhead_ns": result["overhead_ns"],
         **{key: result[key] for key in ("llc_load_ns", "memory_load_ns", "victim_bytes")
            if result.get(key)},

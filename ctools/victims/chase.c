@@ -3,7 +3,7 @@
  * Victims that wait for a cache: pointer chases through half the L2, and
  * through what no L2 holds but the last level does.
  */
-#include "../buffers.h"
+#include "../caches.h"
 #include "../ring.h"
 #include "../victims.h"
 
