@@ -3,7 +3,7 @@
 
 Up to November 2026 a run had a plans.json in place of plan.json, cells were
 of protocol 3, and neither what a victim does nor which facts of an arm are its
-counts was written beside the samples.
+counts was written beside the samples. Nor was what observe=stretch is the time of.
 """
 
 # Of the victims that there were then.
@@ -12,6 +12,8 @@ VICTIMS = {"integer": "integer loop", "l2": "L2-resident chase", "llc": "LLC-res
 
 # Of the counts that there were then.
 COUNTS = ("victim_switches", "energy_uj", "scanned", "found_idle", "stale", "taken_back")
+
+STRETCH = "longest"      # of the calls of a copy
 
 TIMER_NS = 1_000_000     # between wake-ups of the timer victim
 

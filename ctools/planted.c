@@ -48,6 +48,16 @@ static void copy_dozing(void *dst, const void *src, size_t len)
 	memcpy(dst, src, len);
 }
 
+/* Copies, and every tenth time sleeps as well, as an interrupt would. */
+static void copy_interrupted(void *dst, const void *src, size_t len)
+{
+	static _Atomic unsigned int calls;
+
+	if (++calls % 10 == 0)
+		sleep_ns(5000000);
+	memcpy(dst, src, len);
+}
+
 const struct primitive planted_primitives[] = {
 	{
 		.name = "planted-truncated",
@@ -73,6 +83,11 @@ const struct primitive planted_primitives[] = {
 		.name = "planted-dozing",
 		.desc = "planted: sleeps 5 ms before it copies",
 		.copy = copy_dozing,
+	},
+	{
+		.name = "planted-interrupted",
+		.desc = "planted: sleeps 5 ms every tenth time",
+		.copy = copy_interrupted,
 	},
 	{}
 };

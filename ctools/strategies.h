@@ -18,7 +18,7 @@ struct span {
 
 /* What one copy tells beside its time. */
 struct observed {
-	uint64_t longest_ns;			 /* OBSERVE_STRETCH */
+	uint64_t call_ns;			 /* OBSERVE_STRETCH */
 	struct timeline timeline;		 /* OBSERVE_PHASES */
 	unsigned int scanned, found_idle, stale; /* pick=idle */
 };

@@ -182,7 +182,7 @@ struct row row_of(const struct bench *b, const char *reports,
 	qsort(copy, processes, sizeof(copy[0]), by_double);
 	row.us = middle_of(ns, processes) / 1e3 / (scans ? scan_looks(v) : 1);
 	row.copy_us = middle_of(copy, processes) / 1e3;
-	/* The longest call of a copy is no copy: nothing to compare. */
+	/* One call of a copy is no copy: nothing to compare. */
 	if (v->observe == OBSERVE_STRETCH)
 		return row;
 	if (probe->times_copies)

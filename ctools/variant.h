@@ -27,7 +27,7 @@ enum scan { SCAN_HOT, SCAN_WRITTEN };
 /* What a sample is the time of. */
 enum observe {
 	OBSERVE_COPY,	 /* the whole copy */
-	OBSERVE_STRETCH, /* its longest call: no reschedule inside */
+	OBSERVE_STRETCH, /* one call of it: no reschedule point inside */
 	OBSERVE_PHASES,	 /* the whole copy, with a timeline */
 };
 

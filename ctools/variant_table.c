@@ -109,7 +109,7 @@ const struct variant_option variant_options[KEYS] = {
 	},
 	[KEY_OBSERVE] = {
 		"observe", VALUE_WORD, observe_words, 0, 0,
-		"what is timed; stretch: the longest call in place of the "
+		"what is timed; stretch: the typical call in place of the "
 		"whole copy; phases: the whole copy, and when each worker "
 		"starts and ends (copy)"
 	},

@@ -10,7 +10,16 @@ import pytest
 from artifact import drawing, estimate, teams
 from artifact.cells import CALLER_CPU, REPLICAS, TWIN, WORKERS_CPU, Cell
 from artifact.estimate import Estimate
-from artifact.experiments import break_even, charge, concurrent, dispatch, idle_scan, load, victim
+from artifact.experiments import (
+    break_even,
+    charge,
+    concurrent,
+    dispatch,
+    extent,
+    idle_scan,
+    load,
+    victim,
+)
 from artifact.experiments.victim import ALONE
 from artifact.policies import POLICIES, policy_of
 from artifact.samples import Samples
@@ -183,3 +192,13 @@ def test_the_phases_of_a_copy_follow_each_other_whatever_is_missing():
 def test_the_published_cost_of_a_base_page_is_derived_from_the_published_times():
     low, high = break_even.published_page_us()
     assert (round(low, 2), round(high, 2)) == (15.89, 19.32)
+
+
+@pytest.mark.parametrize("facts, which", [({}, "longest"), ({"stretch": "typical"}, "typical")])
+def test_which_call_of_a_copy_is_drawn_is_said(facts, which):
+    """Older runs have the longest: an interrupt's time, as often as not."""
+    variants = [f"serial:bulk:movsq:extent={size}{observe}" for size in ("4K", "2M")
+                for observe in ("", ":observe=stretch")]
+    samples = made(dict.fromkeys(variants, 1e-4))
+    samples = dataclasses.replace(samples, facts=[{**fact, **facts} for fact in samples.facts])
+    assert extent.extent_figure([samples]).axes[2].get_title().startswith(f"{which} call")

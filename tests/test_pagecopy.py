@@ -299,6 +299,19 @@ def test_a_word_says_what_the_interval_does(pagecopy):
         assert word == wanted or min(abs(low - 1), abs(high - 1)) < 0.001   # by rounding
 
 
+@seen_in_time
+def test_one_call_of_a_copy_is_a_typical_one(pagecopy):
+    """Every tenth call of a planted routine takes 5 ms, as if an interrupt had come."""
+    ctools.build(ctools.PLANTED)
+    call = "observe=stretch:extent=4K"
+    _, output, _ = pagecopy("--json", "--huge=128K", *SMALL, "--processes=1", "--rounds=5",
+                            f"serial:bulk:planted-interrupted:{call}",
+                            f"serial:bulk:planted-dozing:{call}",
+                            "serial:bulk:planted-interrupted:extent=4K", program=ctools.PLANTED)
+    some, every, copies = (arm["ns"] for arm in json.loads(output)["arms"])
+    assert max(some) < 5e6 / 10 and min(every) >= 5e6 and min(copies) >= 3 * 5e6
+
+
 def markdown(pagecopy, *arguments):
     """The line above the table, and its rows as lists of cells."""
     status, output, said = pagecopy("--export-markdown", *SMALL, "--rounds=9", *arguments)

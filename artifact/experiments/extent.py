@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""extent: throughput by bytes per call, and how long a call holds up a reschedule."""
+"""extent: throughput by bytes per call, and how long one call holds up a reschedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from artifact import drawing, estimate
+from artifact import drawing, estimate, older
 from artifact.cells import Cell
 from artifact.experiments.serial_ladder import published_bulk_pairs
 from artifact.host import Host
@@ -61,8 +61,8 @@ def _extents(samples: Samples, primitive: str) -> dict[int, str]:
 
 
 def extent_figure(cells: list[Samples]) -> Figure:
-    """Speed by bytes per call, within a huge page and beyond it, and the longest call
-    without a reschedule point."""
+    """Speed by bytes per call, within a huge page and beyond it, and how long one
+    call takes, which has no reschedule point inside."""
     fig, (within, beyond, stretch) = drawing.subplots(1, 3, figsize=(15, 5))
     pairs = published_bulk_pairs()
     for ax, samples, shown in zip((within, beyond), cells, ([*pairs["speedup"]], [])):
@@ -92,16 +92,17 @@ def extent_figure(cells: list[Samples]) -> Figure:
     stretch.set_yscale("log")
     drawing.numbers(stretch.yaxis)
     stretch.set_ylabel("us")
-    stretch.set_title("longest call of a copy, median of copies")
+    which = cells[0].facts[0].get("stretch", older.STRETCH)
+    stretch.set_title(f"{which} call of a copy, median of copies")
     drawing.legend_below(fig, within)
     return fig
 
 
 def _draw_stretch(ax: Axes, samples: Samples, i: int, primitive: str) -> None:
     arms = _extents(samples, primitive)
-    longest = [1e6 * float(np.median(samples.seconds[f"{arm}:observe=stretch"]))
+    call_us = [1e6 * float(np.median(samples.seconds[f"{arm}:observe=stretch"]))
                for arm in arms.values()]
-    ax.plot(list(arms), longest, "o-", color=drawing.COLOURS[i], linewidth=1)
+    ax.plot(list(arms), call_us, "o-", color=drawing.COLOURS[i], linewidth=1)
 
 
 def _extent_axis(ax: Axes, cells: list[Samples]) -> None:

@@ -19,6 +19,9 @@ from artifact.cells import CALLER_CPU, LOAD_WORK, WORKERS_CPU, Cell
 from artifact.measuring import wakeup
 from artifact.problem import Problem, WrongCopy, one_line
 
+# Which call of a copy observe=stretch is the time of.
+STRETCH = "typical"
+
 # Phases that grow with the number of rounds.
 IN_ROUNDS = ("samples", "pauses", "rest")
 
@@ -120,6 +123,7 @@ def _of_process(result: dict, before: dict, after: dict) -> dict:
         "pool_bytes": result["pool_bytes"],
         "last_level_cache": result["last_level_cache"],
         "last_level_caches": result["last_level_caches"],
+        "stretch": STRETCH,
         "overhead_ns": result["overhead_ns"],
         **{key: result[key] for key in ("llc_load_ns", "memory_load_ns", "victim_bytes")
            if result.get(key)},
