@@ -2,6 +2,7 @@
 /* What there is: for those who choose, and for those who check their choice. */
 #include <stdio.h>
 
+#include "eras.h"
 #include "idle.h"
 #include "pagecopy.h"
 #include "words.h"
@@ -52,6 +53,22 @@ static void list_primitive(const struct primitive *p)
 		printf("  %-10s (not on this machine: needs %s)\n", "", lacks);
 }
 
+static void list_era(const struct era *era)
+{
+	const char *lacks = era_lacks(era);
+	char kernel[16];
+
+	snprintf(kernel, sizeof(kernel), "    %s:", era->kernel);
+	printf("  %s\n", era->variant);
+	print_wrapped(kernel, 9, era->functions);
+	print_wrapped("", 4, era->note);
+	if (lacks)
+		printf("    (not on this machine: needs %s)\n", lacks);
+	else
+		printf("    (runs here%s)\n",
+		       era_is_todays(era) ? ", today's on this CPU" : "");
+}
+
 void list(void)
 {
 	const struct primitive *p;
@@ -64,6 +81,9 @@ void list(void)
 		list_wrapped(map_words[m], map_costs[m].desc);
 	puts("  (cond_resched() is no call under full and lazy preemption: "
 	     "it is not there)");
+	puts("how kernels copy a huge page, base page by base page");
+	for (const struct era *era = eras; era->variant; era++)
+		list_era(era);
 	puts("victims, and a unit of their work");
 	for (int i = 0; victim_kinds[i]; i++)
 		printf("  %-10s %s: %s\n", victim_kinds[i]->name,
@@ -102,6 +122,16 @@ static void json_primitives(void)
 	putchar('}');
 }
 
+static void json_eras(void)
+{
+	printf("\"eras\":[");
+	for (const struct era *era = eras; era->variant; era++)
+		printf("%s\n{\"variant\":\"%s\",\"kernel\":\"%s\",\"functions\":\"%s\",\"note\":\"%s\"}",
+		       era == eras ? "" : ",", era->variant, era->kernel,
+		       era->functions, era->note);
+	putchar(']');
+}
+
 static void json_victims(void)
 {
 	printf("\"victims\":{");
@@ -134,6 +164,8 @@ void list_json(void)
 	printf("\"high_priority\":%s,\n",
 	       priority_allowed(PRIORITY_HIGH) ? "true" : "false");
 	json_primitives();
+	puts(",");
+	json_eras();
 	puts(",");
 	json_victims();
 	puts(",");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What kernels of several eras do around a copy, and what they copy with."""
 
+import json
 import platform
 import re
 import subprocess
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from artifact import ctools
+from artifact.variant import Variant
 
 MAPS = ("none", "2026", "2017", "2017-voluntary")
 
@@ -34,3 +36,31 @@ def test_no_preemption_model_is_left_out(pagecopy):
     status, output, said = pagecopy("--verify", "--huge=64K", "--pairs=4", "--backing=auto",
                                     *(f"serial:page:libc:map={name}" for name in MAPS))
     assert (status, output.count("every byte right"), said) == (0, len(MAPS), [])
+
+
+def test_every_era_is_a_variant_that_copies_every_byte_where_it_runs(pagecopy):
+    listed = json.loads(pagecopy("--list", "--json")[1])
+    variants = [era["variant"] for era in listed["eras"]]
+    assert len(set(variants)) == len(variants) > 5
+    for name in variants:
+        variant = Variant.parse(name)
+        assert variant.primitive in listed["primitives"] and variant.rule == "page"
+        status, output, said = pagecopy("--explain", name)
+        assert (status, said) == (0, []), name
+    here = [name for name in variants
+            if not listed["primitives"][Variant.parse(name).primitive]["lacks"]]
+    status, output, said = pagecopy("--verify", "--pairs=4", "--backing=auto", *here)
+    assert (status, output.count("every byte right"), said) == (0, len(here), [])
+
+
+def test_which_era_runs_here_and_which_is_todays(pagecopy):
+    listed = json.loads(pagecopy("--list", "--json")[1])
+    text = pagecopy("--list")[1].split("base page by base page\n")[1].split("\nvictims")[0]
+    told = dict(re.findall(r"^  (serial:\S+)\n(?:    .*\n)*    \((.*)\)$", text, re.MULTILINE))
+    assert list(told) == [era["variant"] for era in listed["eras"]]
+    today = f"serial:page:{listed['folio_mc_copy']}:map=2026"
+    for name, said in told.items():
+        lacks = listed["primitives"][Variant.parse(name).primitive]["lacks"]
+        assert said == (f"not on this machine: needs {lacks}" if lacks else
+                        "runs here, today's on this CPU" if name == today else "runs here")
+    assert today in told
