@@ -103,30 +103,35 @@ static void add_arm(struct bench *b, const struct options *o, const char *text)
 		arm->fact[i] = -1;
 }
 
+static void add_arm_of(struct bench *b, const struct options *o,
+		       const char *format, const char *primitive)
+{
+	char text[VARIANT_NAME_MAX];
+
+	snprintf(text, sizeof(text), format, primitive);
+	add_arm(b, o, text);
+}
+
+/* Against what migration does now: what it did then, and what it could do. */
 static void add_default_arms(struct bench *b, const struct options *o)
 {
-	static const char *const serial[] = {
-		"serial:page:%s:map=2017",
-		"serial:page:%s:map=2026",
-		"serial:page:%s",
-		"serial:bulk:%s",
-	};
 	static const char *const parallel[] = {
-		"parallel:page:%s:map=2017:threads=%u",
-		"parallel:bulk:%s:threads=%u",
-		"parallel:bulk:%s:threads=%u:dispatch=spawn:caller=waits",
+		"parallel:page:%s:map=2026",
+		"parallel:bulk:%s",
+		"parallel:bulk:%s:dispatch=spawn:caller=waits",
 	};
+	const char *now = kernels_own_now(), *then = kernels_own_then();
 	unsigned int threads = cpus_of(o) < 8 ? cpus_of(o) : 8;
 	char text[VARIANT_NAME_MAX];
 
-	for (unsigned int i = 0; i < 4; i++) {
-		snprintf(text, sizeof(text), serial[i], kernels_own_then());
-		add_arm(b, o, text);
-	}
+	add_arm_of(b, o, "serial:page:%s:map=2026", now);
+	add_arm_of(b, o, "serial:page:%s:map=2017", then);
+	add_arm_of(b, o, "serial:page:%s", now);
+	add_arm_of(b, o, "serial:bulk:%s", now);
 	for (unsigned int i = 0; i < 3 && threads > 1; i++) {
-		snprintf(text, sizeof(text), parallel[i], kernels_own_then(),
+		snprintf(text, sizeof(text), "%s:threads=%u", parallel[i],
 			 threads);
-		add_arm(b, o, text);
+		add_arm_of(b, o, text, now);
 	}
 }
 

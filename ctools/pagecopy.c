@@ -33,7 +33,8 @@ static const char usage[] =
 static const char others[] =
 "Others: alone:bulk:empty is no migrator at all, for victims; scan:hot:64 and\n"
 "scan:written:64 look whether 64 CPUs are idle, after nobody or somebody wrote.\n"
-"With no variant given, the serial ladder and its parallel counterparts run.\n"
+"With no variant given, the copy loop that kernels have now runs against that of\n"
+"2017, and against what migration could do instead: see --explain.\n"
 "The first variant is what the others are compared with.\n"
 "\n";
 

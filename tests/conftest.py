@@ -33,6 +33,12 @@ def pagecopy():
     return run
 
 
+def disassembled(function):
+    """What the compiler made of a function of pagecopy."""
+    return subprocess.run(["objdump", f"--disassemble={function}", ctools.PAGECOPY], check=True,
+                          capture_output=True, text=True).stdout
+
+
 needs_two_cpus = pytest.mark.skipif(len(machine.usable_cpus()) < 2, reason="needs two CPUs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt-get install chromium")

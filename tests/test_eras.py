@@ -4,19 +4,13 @@
 import json
 import platform
 import re
-import subprocess
 
 import pytest
 
-from artifact import ctools
 from artifact.variant import Variant
+from tests.conftest import disassembled
 
 MAPS = ("none", "2026", "2017", "2017-voluntary")
-
-
-def disassembled(function):
-    return subprocess.run(["objdump", f"--disassemble={function}", ctools.PAGECOPY], check=True,
-                          capture_output=True, text=True).stdout
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads x86 instructions")

@@ -53,6 +53,19 @@ def test_spinning_team_copies_every_byte(pagecopy):
     assert status == 0 and "every byte right" in output
 
 
+def test_without_a_variant_all_is_compared_with_what_kernels_do_now(pagecopy):
+    listed = ctools.listed()
+    now, then = listed["folio_mc_copy"], listed["copy_page"]
+    arms = [line for line in pagecopy("--explain", "--assume-cpus=16")[1].splitlines()
+            if not line.startswith(" ")]
+    assert arms == [
+        f"serial:page:{now}:map=2026", f"serial:page:{then}:map=2017", f"serial:page:{now}",
+        f"serial:bulk:{now}", f"parallel:page:{now}:map=2026:threads=8",
+        f"parallel:bulk:{now}:threads=8",
+        f"parallel:bulk:{now}:dispatch=spawn:caller=waits:threads=8"]
+    assert "parallel" not in pagecopy("--explain", "--assume-cpus=1")[1]
+
+
 @pytest.mark.parametrize("base, huge, pairs", [("4K", "2M", 8), ("64K", "2M", 8),
                                                ("64K", "16M", 4), ("4K", "1G", 1)])
 def test_published_page_sizes(pagecopy, base, huge, pairs):

@@ -12,6 +12,7 @@ import pytest
 
 from artifact import ctools, paths
 from artifact.measuring import kernels
+from tests.conftest import disassembled
 
 
 def made_of(target):
@@ -101,11 +102,6 @@ def described(pagecopy, primitive):
     """What --list says of it."""
     text = pagecopy("--list")[1]
     return re.search(rf"^  {primitive} +.*\n(?:   .*\n)*", text, re.MULTILINE).group()
-
-
-def disassembled(function):
-    return subprocess.run(["objdump", f"--disassemble={function}", ctools.PAGECOPY], check=True,
-                          capture_output=True, text=True).stdout
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="movnti is x86")
