@@ -66,6 +66,12 @@ const struct era eras[] = {
 		.functions = COPY_6_18 "copy_highpage() -> copy_page()",
 		.note = "arm64 without MOPS: it has no copy_mc_to_kernel()",
 	},
+	{
+		.variant = "serial:page:mops:map=2026",
+		.kernel = "6.18",
+		.functions = COPY_6_18 "copy_highpage() -> copy_page()",
+		.note = "arm64 with MOPS, which copy_page() takes since 6.13",
+	},
 	{}
 };
 
