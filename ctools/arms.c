@@ -37,13 +37,14 @@ static void check_variant(const struct options *o, const struct variant *v)
 		die("%s: cannot run here: nice -20 needs CAP_SYS_NICE or "
 		    "ulimit -e 40",
 		    v->name);
-	if ((c->victim || c->recover) && v->migrators > 1)
-		die("%s: migrators= goes neither with --victim nor with "
-		    "--recover",
+	if ((c->victim || c->recover || c->reader) && v->migrators > 1)
+		die("%s: migrators= goes with none of --victim, --recover and "
+		    "--reader",
 		    v->name);
 	if (v->strategy == STRATEGY_SCAN &&
-	    (c->victim || c->recover || c->limit_percent))
-		die("%s: a scan goes with no --victim, --recover or --limit",
+	    (c->victim || c->recover || c->reader || c->limit_percent))
+		die("%s: a scan goes with no --victim, --recover, --reader or "
+		    "--limit",
 		    v->name);
 	if (v->strategy == STRATEGY_ALONE && !c->victim && !c->recover &&
 	    o->output != OUTPUT_VERIFY)

@@ -11,6 +11,11 @@
 #include "strategies.h"
 #include "victims.h"
 
+/* Who reads what was copied: the copying CPU, or the second one. */
+enum reads { READER_NONE, READER_HERE, READER_ELSEWHERE };
+
+extern const char *const reader_words[]; /* end with NULL */
+
 /* One cell: everything its variants share. Sizes in bytes. */
 struct cell {
 	size_t base, folio;
@@ -29,6 +34,8 @@ struct cell {
 	unsigned int window_ms, rate; /* of victim samples; copies a second */
 	/* NULL, or a sample is a pass over this one's cache: */
 	const struct victim_kind *recover;
+	/* Or a pass of reading the destination. */
+	enum reads reader;
 	const char *energy; /* counter files in uJ, with commas between */
 	unsigned int limit_percent; /* of one CPU, for the caller's cgroup */
 };
@@ -42,7 +49,7 @@ static inline const struct victim_kind *victim_of(const struct cell *cell)
 /* Beside the one sample of a round: any number of values, in ns but for one. */
 enum channel {
 	CHANNEL_WINDOW,	    /* how long a victim's window really was */
-	CHANNEL_COPY,	    /* copies within it */
+	CHANNEL_COPY,	    /* copies within it, or before a pass */
 	CHANNEL_WAKEUP,	    /* lateness of a timer victim */
 	CHANNEL_VICTIM_CPU, /* time the victim ran in a window */
 	CHANNEL_LATENCY,    /* of each migrator's copies */
@@ -110,9 +117,10 @@ struct bench {
 	unsigned int count;
 	struct pool src, dst;
 	struct workers *workers[PRIORITIES][2]; /* by priority and unbound */
-	struct migrators *migrators;		/* these three by probes */
+	struct migrators *migrators;		/* these four by probes */
 	struct victim *victim;
 	struct ring *ring;
+	struct reader *reader;
 	struct load *load;
 	size_t next_pair;
 	int rehearses;			    /* a round that is not measured */

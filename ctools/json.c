@@ -84,6 +84,7 @@ void print_json(const struct bench *b)
 		printf("%s%d", i ? "," : "", c->cpus[i]);
 	printf("],\"victim\":\"%s\",\"victim_bytes\":%zu",
 	       victim ? victim->name : "none", victim_bytes(victim));
+	printf(",\"reader\":\"%s\"", reader_words[c->reader]);
 	if (b->llc_load_ns > 0)
 		printf(",\"llc_load_ns\":%.2f,\"memory_load_ns\":%.2f",
 		       b->llc_load_ns, b->memory_load_ns);

@@ -59,7 +59,7 @@ enum id {
 	OPT_MARKDOWN, OPT_HELP, OPT_VERSION, OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE,
 	OPT_PAIRS, OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
 	OPT_DESTINATION_NODE, OPT_CPUS, OPT_ASSUME_CPUS, OPT_LOAD, OPT_LIMIT,
-	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_ENERGY,
+	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_READER, OPT_ENERGY,
 	OPTIONS
 };
 /* clang-format on */
@@ -190,6 +190,11 @@ static const struct entry {
 	},
 	[OPT_RECOVER] = { "recover", required_argument, CHASE,
 		.help = "a pass over that working set after the copy"
+	},
+	[OPT_READER] = { "reader", required_argument, WORD,
+		.words = &reader_words[READER_HERE],
+		.help = "a pass of reading the destination after the copy, on "
+			"the caller's CPU or on the second one"
 	},
 	[OPT_ENERGY] = { "energy", required_argument, TEXT, "FILE,..",
 		.help = "counters in uJ, read around each window"
@@ -383,6 +388,7 @@ static void set_option(struct options *o, enum id id, unsigned long number,
 	case OPT_WINDOW: c->window_ms = count; break;
 	case OPT_RATE: c->rate = count; break;
 	case OPT_RECOVER: c->recover = victim_find(text); break;
+	case OPT_READER: c->reader = (enum reads)(READER_HERE + number); break;
 	case OPT_ENERGY: c->energy = text; break;
 	case OPTIONS: break;
 	}
@@ -439,14 +445,17 @@ static void check_cpus(const struct options *o)
 		if (!CPU_ISSET(o->cpus[i], &set))
 			die("--cpus: this process may not run on CPU %d",
 			    o->cpus[i]);
+	if (o->cell.reader == READER_ELSEWHERE && o->cell.cpu_count < 2)
+		die("--reader=elsewhere: this process may run on one CPU: give "
+		    "--reader=here, or two --cpus");
 }
 
 static void check_cell(const struct cell *c)
 {
 	if (c->folio % c->base)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
-	if (c->victim && c->recover)
-		die("give --victim or --recover, not both");
+	if (!!c->victim + !!c->recover + !!c->reader > 1)
+		die("give one of --victim, --recover and --reader");
 	if (c->victim && (uint64_t)c->rate * c->window_ms < 1000)
 		die("--rate=%u: not one copy in a --window=%u: raise one of them",
 		    c->rate, c->window_ms);

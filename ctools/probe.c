@@ -12,6 +12,7 @@
 #define PROBES(_)   \
 	_(window)   \
 	_(recovery) \
+	_(reader)   \
 	_(scan)     \
 	_(crowd)    \
 	_(copy)

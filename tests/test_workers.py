@@ -262,6 +262,63 @@ def test_a_pass_after_a_copy_is_slower_and_the_last_is_not(pagecopy):
     assert passes[0] > 1.5 * passes[1]
 
 
+READERS = ["here", pytest.param("elsewhere", marks=two_cpus)]
+
+
+@pytest.mark.parametrize("where", READERS)
+@pytest.mark.parametrize("pieces", ["", ":bytes=4K:folios=16"])
+def test_a_pass_of_reading_follows_each_copy_and_spoils_none(pagecopy, where, pieces):
+    """A wrong copy would not have been timed."""
+    arm, = arms(pagecopy, *SMALL, f"--reader={where}", "--rounds=5",
+                f"serial:bulk:libc{pieces}").values()
+    assert len(arm["ns"]) == len(arm["channels"]["copy"]) == 5
+    assert min(arm["ns"]) > 0 and arm["bytes"] == (16 * 4096 if pieces else 256 << 10)
+
+
+@pytest.mark.parametrize("where", READERS)
+@seen_in_time
+def test_a_pass_of_reading_is_over_all_that_was_copied(pagecopy, where):
+    few, many = arms(pagecopy, *SMALL, f"--reader={where}", "--rounds=9", "serial:bulk:libc",
+                     "serial:bulk:libc:folios=32").values()
+    assert min(many["ns"]) > 10 * min(few["ns"])
+
+
+@two_cpus
+def test_a_reader_elsewhere_is_never_anywhere_but_on_the_second_cpu():
+    caller, second = CPUS[-1], CPUS[0]
+    with subprocess.Popen([ctools.PAGECOPY, *SMALL, f"--cpus={caller},{second}", "--processes=1",
+                           "--rounds=100000", "--reader=elsewhere", "serial:bulk:libc"]) as running:
+        try:
+            for cpu in (caller, second):
+                assert eventually(lambda cpu=cpu: {cpu} in places(running.pid))
+        finally:
+            running.kill()
+
+
+def places(pid):
+    """The CPUs that each thread of its children may use."""
+    found = []
+    with contextlib.suppress(OSError):      # of one that has just ended
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += [os.sched_getaffinity(int(task.name))
+                      for task in Path(f"/proc/{child}/task").iterdir()]
+    return found
+
+
+STREAMING = [name for name, routine in ctools.listed()["primitives"].items()
+             if "streaming" in routine["roles"] and not routine["lacks"]]
+
+
+@pytest.mark.skipif(not STREAMING, reason="no non-temporal stores here")
+@seen_in_time
+def test_what_is_read_is_the_destination(pagecopy):
+    """Which non-temporal stores keep out of the cache, unlike the source."""
+    cached, past = arms(pagecopy, "--pairs=512", "--backing=auto", "--huge=256K", "--reader=here",
+                        "--rounds=9", "serial:bulk:libc:bytes=64K",
+                        f"serial:bulk:{STREAMING[0]}:bytes=64K").values()
+    assert sorted(past["ns"])[4] > 2 * sorted(cached["ns"])[4]
+
+
 @seen_in_time
 def test_looking_at_more_cpus_takes_longer(pagecopy):
     few, many = arms(pagecopy, *SMALL, "scan:hot:1", "scan:hot:1024").values()
@@ -440,7 +497,9 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tm
                     ("--victim=timer", "--window=5", "alone:bulk:empty", team[1]),
                     ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
                     ("--recover=l2", "alone:bulk:empty", team[4],
-                     "parallel:bulk:libc:threads=2:dispatch=spin")):
+                     "parallel:bulk:libc:threads=2:dispatch=spin"),
+                    (f"--reader={'elsewhere' if len(CPUS) > 1 else 'here'}", "serial:bulk:libc",
+                     team[4])):
         # As text it is summed up here as well; by the slow one of the two not again.
         for form in (["--json"], []) if program == "pagecopy-asan" else (["--json"],):
             status, _, said = pagecopy(*form, *SMALL, "--processes=1", "--rounds=3", *options,
