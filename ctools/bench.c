@@ -80,6 +80,7 @@ static void run_round(struct bench *b, unsigned int *order, uint64_t *state,
 		struct arm *arm = &b->arms[order[slot]];
 		struct sample sample;
 
+		stamps_renew(b);
 		phase_begin(b, PHASE_PAUSES);
 		pause_before(b, state);
 		phase_begin(b, PHASE_REST);
@@ -292,6 +293,8 @@ const char *bench_open(struct bench *b)
 		wrong = make_pool(&b->dst, &b->cell, b->cell.dst_node);
 	if (!wrong)
 		wrong = allocate_samples(b);
+	if (!wrong)
+		wrong = stamps_open(b);
 	if (wrong)
 		return wrong;
 	fill_unique(&b->src);
@@ -330,7 +333,7 @@ static int somebody_stayed(const struct bench *b)
 	return 1;
 }
 
-const char *bench_close(struct bench *b)
+const char *bench_stop(struct bench *b)
 {
 	limit_end();
 	for (int priority = 0; priority < PRIORITIES; priority++)
@@ -341,10 +344,15 @@ const char *bench_close(struct bench *b)
 	if (somebody_stayed(b))
 		return "a thread has outlived its measurement: the next one "
 		       "would suffer from it";
+	return NULL;
+}
+
+void bench_close(struct bench *b)
+{
 	pool_destroy(&b->src);
 	pool_destroy(&b->dst);
+	free(b->copied);
 	phase_begin(b, PHASE_END);
-	return NULL;
 }
 
 void bench_free(struct bench *b)

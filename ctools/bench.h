@@ -99,12 +99,12 @@ struct arm {
 
 /* What a process spends its time for; each moment belongs to one of them. */
 enum phase {
-	PHASE_POOLS, /* made, faulted in, filled */
-	PHASE_START, /* threads, calibration, the round that is not measured */
-	PHASE_VERIFY,
+	PHASE_POOLS,  /* made, faulted in, filled */
+	PHASE_START,  /* threads, calibration, the round that is not measured */
+	PHASE_VERIFY, /* before the rounds, and after them */
 	PHASE_SAMPLES, /* copies, and windows of a victim */
 	PHASE_PAUSES,  /* that were asked for before them */
-	PHASE_REST,    /* of the rounds: order, caches */
+	PHASE_REST,    /* of the rounds: order, caches, stamps */
 	PHASE_END,     /* what the bench itself costs; nothing is to be left */
 	PHASES
 };
@@ -123,8 +123,11 @@ struct bench {
 	struct reader *reader;
 	struct load *load;
 	size_t next_pair;
-	int rehearses;			    /* a round that is not measured */
-	unsigned int threads_before;	    /* in this process */
+	int wrapped;		     /* the pools were gone through since */
+	uint64_t stamps;	     /* that the source has had: see stamps.c */
+	struct copied *copied;	     /* each folio of the destination */
+	int rehearses;		     /* a round that is not measured */
+	unsigned int threads_before; /* in this process */
 	double llc_load_ns, memory_load_ns; /* 0: not measured */
 	double overhead_ns; /* median time of a copy of nothing */
 	enum phase phase;   /* that we are in */
@@ -142,7 +145,9 @@ const char *bench_open(struct bench *b);
  */
 const char *bench_burden(struct bench *b);
 const char *bench_run(struct bench *b);
-const char *bench_close(struct bench *b);
+/* Ends all threads, and the limit: whoever checks is alone. */
+const char *bench_stop(struct bench *b);
+void bench_close(struct bench *b);
 void bench_free(struct bench *b);
 
 /* Ends the phase before it. Never within what is timed: it reads the clock. */
@@ -151,5 +156,10 @@ void phase_begin(struct bench *b, enum phase phase);
 /* In verify.c. */
 const char *bench_verify(struct bench *b, const struct arm *arm);
 int copies_bytes(const struct variant *v);
+
+/* In stamps.c: every byte of the last copy of each folio in the rounds. */
+const char *stamps_open(struct bench *b);
+void stamps_renew(struct bench *b);
+const char *stamps_check(const struct bench *b);
 
 #endif

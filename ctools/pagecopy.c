@@ -23,7 +23,7 @@ static const char usage[] =
 "Copies huge pages in every way that was proposed for page migration and\n"
 "says which is faster, by how much, and how certain that is. All variants take\n"
 "turns in random order within each round, so drift affects all of them\n"
-"equally. Every copy is verified before it is timed.\n"
+"equally. Every copy is verified before it is timed, and the pools at the end.\n"
 "\n"
 "A variant is STRATEGY:RULE:PRIMITIVE[:KEY=VALUE]...\n"
 "  STRATEGY   serial | parallel\n"

@@ -20,6 +20,14 @@ static void copy_overrun(void *dst, const void *src, size_t len)
 	memcpy(dst, src, len + 8);
 }
 
+/* Drops the last word, but only once it was verified. */
+static void copy_late(void *dst, const void *src, size_t len)
+{
+	static _Atomic unsigned int calls;
+
+	memcpy(dst, src, ++calls > 100 ? len - 8 : len);
+}
+
 /* Takes 3 % longer than memcpy(), whatever that takes. */
 static void copy_slower(void *dst, const void *src, size_t len)
 {
@@ -68,6 +76,11 @@ const struct primitive planted_primitives[] = {
 		.name = "planted-overrun",
 		.desc = "planted: writes past the end",
 		.copy = copy_overrun,
+	},
+	{
+		.name = "planted-late",
+		.desc = "planted: leaves the last word out from call 101 on",
+		.copy = copy_late,
 	},
 	{
 		.name = "planted-slower",

@@ -96,8 +96,10 @@ struct span next_span(struct bench *b, const struct variant *v)
 	size_t offset;
 
 	/* A batch is one run of folios: at the pool's end it starts over. */
-	if (b->next_pair + v->folios > b->cell.pairs)
+	if (b->next_pair + v->folios > b->cell.pairs) {
 		b->next_pair = 0;
+		b->wrapped = 1;
+	}
 	offset = b->next_pair * b->cell.folio;
 	b->next_pair += v->folios;
 	return (struct span){

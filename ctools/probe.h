@@ -37,7 +37,9 @@ size_t bytes_copied(const struct cell *cell, const struct variant *v);
 size_t bytes_of_a_folio(const struct cell *cell, const struct variant *v);
 void prepare_caches(const struct bench *b, const struct span *span);
 
+/* Where the next copy goes; and, once it is there, that it went there. */
 struct span next_span(struct bench *b, const struct variant *v);
+void note_copy(struct bench *b, const struct arm *arm, const struct span *span);
 struct workers *team_workers(struct bench *b, const struct variant *v);
 
 /* Between the two counts the CPU time of the caller and its workers. */

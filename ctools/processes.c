@@ -37,6 +37,18 @@ static void verify_all(struct bench *b, enum output output)
 	}
 }
 
+static void check_rounds(struct bench *b)
+{
+	const char *wrong;
+
+	phase_begin(b, PHASE_VERIFY);
+	wrong = stamps_check(b);
+	if (!wrong)
+		return;
+	fprintf(stderr, "pagecopy: %s\n", wrong);
+	exit(WRONG_COPY);
+}
+
 static void must(const char *wrong)
 {
 	if (wrong)
@@ -61,7 +73,8 @@ void verify(struct bench *b)
 		printf("%s: %s\n", b->arms[i].v.name,
 		       copies_bytes(&b->arms[i].v) ? "every byte right" :
 						     "nothing to copy");
-	must(bench_close(b));
+	must(bench_stop(b));
+	bench_close(b);
 	bench_free(b);
 	finish_output();
 }
@@ -74,8 +87,10 @@ static void measure_once(struct bench *b, const struct options *o,
 	verify_all(b, o->output);
 	must(bench_burden(b));
 	must(bench_run(b));
+	must(bench_stop(b));
+	check_rounds(b);
 	/* Before it is told of: what a process spends on its end is told, too. */
-	must(bench_close(b));
+	bench_close(b);
 	if (o->output == OUTPUT_JSON)
 		print_json(b);
 	else

@@ -52,6 +52,48 @@ def test_every_byte_whatever_way_the_work_goes(pagecopy, data):
     assert (status, said) == (0, []) and "every byte right" in output
 
 
+LATE = ("--backing=auto", "--pairs=64", "--processes=1", "--rounds=150")
+
+
+@pytest.mark.parametrize("variant, options, where", [
+    ("serial:bulk:planted-late", ("--huge=256K",), "byte 262136 of folio"),
+    ("serial:bulk:planted-late:bytes=128K", ("--huge=256K",), "byte 131064 of folio"),
+    ("serial:bulk:planted-late", ("--huge=320", "--base=64"), "byte 312 of folio"),
+    ("serial:bulk:planted-late:folios=3", ("--huge=256K", "--destination=warm"), "byte 262136"),
+    ("parallel:bulk:planted-late:threads=2", ("--huge=256K",), "of folio"),
+    ("parallel:bulk:planted-late:threads=2:dispatch=spin", ("--huge=256K",), "of folio"),
+    ("serial:bulk:planted-late:migrators=2", ("--huge=64K",), "byte 65528 of folio"),
+    ("serial:bulk:planted-late", ("--huge=64K", "--victim=timer", "--window=10", "--rate=1000"),
+     "byte 65528 of folio"),
+    ("serial:bulk:planted-late", ("--huge=64K", "--recover=l2"), "byte 65528 of folio"),
+])
+def test_a_routine_that_is_wrong_only_later_is_caught(pagecopy, variant, options, where):
+    """It drops the last word from its 101st call on, where an older copy has left the same."""
+    if "parallel" in variant and len(CPUS) < 2:
+        pytest.skip("needs two CPUs")
+    ctools.build(ctools.PLANTED)
+    status, output, said = pagecopy("--json", *LATE, *options, "serial:bulk:libc", variant,
+                                    program=ctools.PLANTED)
+    assert status == 2 and output == "" and len(said) == 1
+    assert said[0].startswith(f"pagecopy: {variant}: wrong copy at") and where in said[0]
+    assert "in the timed rounds: no time is told" in said[0]
+
+
+@pytest.mark.parametrize("options", [
+    (), ("--destination=warm", "--source=warm"), ("--huge=320", "--base=64"), ("--load=100",)])
+def test_who_copies_right_is_not_accused_whatever_others_leave_behind(pagecopy, options):
+    """The pools are gone through many times, by copies of any size and by such as leave
+    folios as they were."""
+    huge = "320" if "--huge=320" in options else "64K"
+    crowds = ["serial:bulk:libc:migrators=2", "parallel:bulk:libc:threads=1:migrators=3"]
+    status, _, said = pagecopy(
+        "--json", "--backing=auto", "--pairs=29", "--huge=64K", "--processes=1", "--rounds=40",
+        *options, "serial:bulk:libc", "serial:bulk:empty", "serial:bulk:libc:bytes=64",
+        "serial:page:libc:folios=3", "serial:bulk:libc:observe=stretch:extent=64",
+        f"parallel:bulk:libc:threads=1:folios=5:bytes={huge}", *crowds)
+    assert (status, said) == (0, [])
+
+
 @pytest.mark.parametrize("threads, bytes_left", [(2, 0), (3, 2), (6, 2), (8, 0), (12, 8)])
 def test_the_dropped_tail_of_both_series_is_there_when_asked_for(pagecopy, threads, bytes_left):
     """size / threads each: two bytes of 2 MiB stay behind with 6 threads, 8 with 12."""

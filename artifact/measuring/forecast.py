@@ -121,7 +121,7 @@ def guess_seconds(cell: AnyCell) -> float:
     variants = [cell.of(variant) for variant in cell.arms.values()]
     # One round more, which pagecopy makes first and never counts.
     return START_SECONDS + _around(cell) + pools / (FAULTED if pools > AT_HAND else COPIED) \
-        + sum(map(_copied, dict.fromkeys(variants))) / CHECKED \
+        + (sum(map(_copied, dict.fromkeys(variants))) + pools / 2) / CHECKED \
         + (cell.rounds + 1) * sum(_sample_seconds(cell, variant) for variant in variants)
 
 

@@ -43,6 +43,7 @@ struct sample time_copy(struct bench *b, struct arm *arm,
 	end = now_ns();
 	sample.load_work = load_work(b->load) - sample.load_work;
 	end_sample(v, w, &sample);
+	note_copy(b, arm, span);
 	sample.ns = v->observe == OBSERVE_STRETCH ? seen.call_ns : end - start;
 	add_observed(arm, &seen);
 	/* None where no worker was asked, as no CPU looked idle. */

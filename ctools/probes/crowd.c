@@ -24,8 +24,10 @@ static struct sample take_crowd(struct bench *b, struct arm *arm)
 	sample.caller_cpu_ns = migrators_cpu_ns(b->migrators);
 	if (w)
 		sample.worker_cpu_ns = workers_cpu_ns(w) - sample.worker_cpu_ns;
-	for (unsigned int i = 0; i < copies; i++)
+	for (unsigned int i = 0; i < copies; i++) {
 		add_value(arm, CHANNEL_LATENCY, latency_ns[i]);
+		note_copy(b, arm, &spans[i]);
+	}
 	add_load_work(b, arm, &sample);
 	return sample;
 }

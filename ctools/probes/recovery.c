@@ -23,6 +23,7 @@ static struct sample take_recovery(struct bench *b, struct arm *arm)
 		struct span span = next_span(b, v);
 
 		copy_span(v, w, 0, &span, &unused);
+		note_copy(b, arm, &span);
 	}
 	end_sample(v, w, &sample);
 	before = now_ns();

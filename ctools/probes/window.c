@@ -29,6 +29,7 @@ static void migrate_until(struct bench *b, struct arm *arm, uint64_t start,
 		copy_span(&arm->v, w, 0, &span, &unused);
 		after = now_ns();
 		add_value(arm, CHANNEL_COPY, after - before);
+		note_copy(b, arm, &span);
 		next += period;
 		if (next < after)
 			next += (after - next + period - 1) / period * period;
