@@ -11,9 +11,28 @@
 
 #include "buffers.h"
 
-#define GUARD	  4096ul
-#define THP_ALIGN (2ul << 20)
-#define MPOL_BIND 2
+#define MPOL_BIND      2
+#define HPAGE_PMD_SIZE "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
+
+size_t base_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t pmd_size(void)
+{
+	static size_t bytes;
+	FILE *file;
+
+	if (bytes)
+		return bytes;
+	file = fopen(HPAGE_PMD_SIZE, "r");
+	if (!file || fscanf(file, "%zu", &bytes) != 1 || !bytes)
+		bytes = 2ul << 20;
+	if (file)
+		fclose(file);
+	return bytes;
+}
 
 static char *align_up(char *p, size_t to)
 {
@@ -61,14 +80,15 @@ int bind_to_node(void *start, size_t bytes, int node, unsigned int flags)
 static void populate(struct pool *pool)
 {
 	volatile char *p = pool->start;
+	size_t page = base_page_size();
 
-	for (size_t off = 0; off < pool->bytes; off += GUARD)
+	for (size_t off = 0; off < pool->bytes; off += page)
 		p[off] = 1;
 }
 
 static size_t whole_pages(size_t bytes)
 {
-	return (bytes + THP_ALIGN - 1) / THP_ALIGN * THP_ALIGN;
+	return (bytes + pmd_size() - 1) / pmd_size() * pmd_size();
 }
 
 size_t pool_huge_bytes(const struct pool *pool)
@@ -91,12 +111,13 @@ enum pool_wrong pool_create(struct pool *pool, size_t bytes,
 	if (whole > memory_available() / 2)
 		return POOL_NO_MEMORY;
 	pool->bytes = bytes;
-	pool->map_bytes = whole + 2 * THP_ALIGN;
+	pool->map_bytes = whole + 2 * pmd_size();
 	pool->map = mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->map == MAP_FAILED)
 		return POOL_NO_MEMORY;
-	pool->start = align_up((char *)pool->map + GUARD, THP_ALIGN);
+	pool->start =
+		align_up((char *)pool->map + base_page_size(), pmd_size());
 
 	madvise(pool->start, whole,
 		backing == BACKING_BASE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
@@ -130,10 +151,11 @@ void fill_unique(struct pool *src)
 void spoil(struct pool *dst, size_t offset, size_t bytes)
 {
 	char *start = dst->start + offset;
+	size_t guard = base_page_size();
 
-	memset(start - GUARD, 0x5a, GUARD);
+	memset(start - guard, 0x5a, guard);
 	memset(start, 0, bytes);
-	memset(start + bytes, 0x5a, GUARD);
+	memset(start + bytes, 0x5a, guard);
 }
 
 static int64_t first_not_marked(const char *start, size_t bytes)
@@ -150,6 +172,7 @@ int64_t first_wrong(const struct pool *dst, const struct pool *src,
 	const uint64_t *from = (const uint64_t *)(src->start + offset);
 	const uint64_t *to = (const uint64_t *)(dst->start + offset);
 	const char *start = dst->start + offset;
+	size_t guard = base_page_size();
 	int64_t at;
 
 	for (size_t i = 0; i < bytes / 8; i++) {
@@ -158,10 +181,10 @@ int64_t first_wrong(const struct pool *dst, const struct pool *src,
 		if (to[i] != word || from[i] != word)
 			return (int64_t)i * 8;
 	}
-	at = first_not_marked(start - GUARD, GUARD);
+	at = first_not_marked(start - guard, guard);
 	if (at != NOTHING_WRONG)
-		return at - (int64_t)GUARD;
-	at = first_not_marked(start + bytes, GUARD);
+		return at - (int64_t)guard;
+	at = first_not_marked(start + bytes, guard);
 	return at == NOTHING_WRONG ? at : (int64_t)bytes + at;
 }
 

@@ -5,10 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the running kernel, in bytes: 64 KiB and 512 MiB on some arm64. */
+size_t base_page_size(void);
+size_t pmd_size(void); /* of a huge page; 2 MiB where it does not tell */
+
 /* What a pool shall be made of; AUTO takes base pages when it must. */
 enum backing { BACKING_HUGE, BACKING_BASE, BACKING_AUTO };
 
-/* Folios one after the other, with 4 KiB of guard before and after. */
+/* Folios one after the other, with a page of guard before and after. */
 struct pool {
 	char *start;
 	size_t bytes;

@@ -124,10 +124,11 @@ static const struct entry {
 	},
 	[OPT_HUGE] = { "huge", required_argument, SIZE, "SIZE",
 		.heading = "On what",
-		.help = "huge page (2M)"
+		.help = "huge page (as this kernel's: hpage_pmd_size in "
+			"/sys/kernel/mm/transparent_hugepage, else 2M)"
 	},
 	[OPT_BASE] = { "base", required_argument, SIZE, "SIZE",
-		.help = "base page (4K)"
+		.help = "base page (as this kernel's: getconf PAGESIZE)"
 	},
 	[OPT_PAIRS] = { "pairs", required_argument, NUMBER, "N",
 		1, 1 << 20,
@@ -485,9 +486,7 @@ static void do_as_told(struct bench *b, const struct options *o)
 int main(int argc, char **argv)
 {
 	static struct options o = {
-		.cell = { .base = 4096,
-			  .folio = 2 << 20,
-			  .rounds = 64,
+		.cell = { .rounds = 64,
 			  .seed = 1,
 			  .src_node = -1,
 			  .dst_node = -1,
@@ -497,6 +496,8 @@ int main(int argc, char **argv)
 	};
 	struct bench b = {};
 
+	o.cell.base = base_page_size();
+	o.cell.folio = pmd_size();
 	allowed_cpus(&o);
 	parse_options(&o, argc, argv);
 	o.words = argv;

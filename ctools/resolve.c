@@ -24,7 +24,9 @@
  * each; padata caller=works and affinity=unbound. Nothing takes join each
  * back; without it join is all. All else is as it was asked for.
  */
+#include "buffers.h"
 #include "variant.h"
+#include "words.h"
 
 static unsigned int at_most(unsigned int count, unsigned int most)
 {
@@ -104,9 +106,10 @@ static const char *check_sizes(const struct variant *v, size_t folio)
 	if (v->folios > 1 && v->observe == OBSERVE_STRETCH)
 		return "observe=stretch is for one folio";
 	if ((v->folios > 1 || v->migrators > 1) && v->bytes < folio &&
-	    folio - v->bytes < 4096)
-		return "bytes= with folios= or migrators= must leave 4K of each "
-		       "folio";
+	    folio - v->bytes < base_page_size())
+		return complain("bytes= with folios= or migrators= must leave "
+				"%zuK of each folio",
+				base_page_size() >> 10);
 	if (v->extent && (v->extent % COPY_ALIGN || v->bytes % v->extent))
 		return "the bytes per call do not divide what is copied into "
 		       "multiples of 64";
