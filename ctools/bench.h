@@ -34,6 +34,7 @@ struct cell {
 	unsigned int window_ms, rate; /* of victim samples; copies a second */
 	/* NULL, or a sample is a pass over this one's cache: */
 	const struct victim_kind *recover;
+	int recover_on_worker; /* of the first one, not on the caller's CPU */
 	/* Or a pass of reading the destination. */
 	enum reads reader;
 	const char *energy; /* counter files in uJ, with commas between */
@@ -121,6 +122,7 @@ struct bench {
 	struct victim *victim;
 	struct ring *ring;
 	struct reader *reader;
+	struct workers *walker; /* NULL: the caller passes over the ring */
 	struct load *load;
 	size_t next_pair;
 	int wrapped;		     /* the pools were gone through since */

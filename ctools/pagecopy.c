@@ -59,12 +59,14 @@ enum id {
 	OPT_MARKDOWN, OPT_HELP, OPT_VERSION, OPT_PROCESSES, OPT_ROUNDS, OPT_SEED, OPT_HUGE, OPT_BASE,
 	OPT_PAIRS, OPT_SOURCE, OPT_DESTINATION, OPT_BACKING, OPT_SOURCE_NODE,
 	OPT_DESTINATION_NODE, OPT_CPUS, OPT_ASSUME_CPUS, OPT_LOAD, OPT_LIMIT,
-	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER, OPT_READER, OPT_ENERGY,
+	OPT_PAUSE, OPT_VICTIM, OPT_WINDOW, OPT_RATE, OPT_RECOVER,
+	OPT_RECOVER_ON, OPT_READER, OPT_ENERGY,
 	OPTIONS
 };
 /* clang-format on */
 
 static const char *const state_words[] = { "cold", "warm", NULL };
+static const char *const cpu_words[] = { "caller", "worker", NULL };
 static const char *const backing_words[] = { "huge", "auto", "base", NULL };
 static const enum backing backings[] = {
 	BACKING_HUGE,
@@ -191,6 +193,11 @@ static const struct entry {
 	},
 	[OPT_RECOVER] = { "recover", required_argument, CHASE,
 		.help = "a pass over that working set after the copy"
+	},
+	[OPT_RECOVER_ON] = { "recover-on", required_argument, WORD,
+		.words = cpu_words,
+		.help = "whose CPU the passes are on: the first worker's, "
+			"or (caller)"
 	},
 	[OPT_READER] = { "reader", required_argument, WORD,
 		.words = &reader_words[READER_HERE],
@@ -390,6 +397,7 @@ static void set_option(struct options *o, enum id id, unsigned long number,
 	case OPT_RATE: c->rate = count; break;
 	case OPT_RECOVER: c->recover = victim_find(text); break;
 	case OPT_READER: c->reader = (enum reads)(READER_HERE + number); break;
+	case OPT_RECOVER_ON: c->recover_on_worker = (int)number; break;
 	case OPT_ENERGY: c->energy = text; break;
 	case OPTIONS: break;
 	}
@@ -457,6 +465,11 @@ static void check_cell(const struct cell *c)
 		die("--base=%zu does not divide --huge=%zu", c->base, c->folio);
 	if (!!c->victim + !!c->recover + !!c->reader > 1)
 		die("give one of --victim, --recover and --reader");
+	if (c->recover_on_worker && !c->recover)
+		die("--recover-on=worker: no passes to make: give --recover");
+	if (c->recover_on_worker && c->cpu_count < 2)
+		die("--recover-on=worker: on one CPU no worker has its own: give "
+		    "two with --cpus");
 	if (c->victim && (uint64_t)c->rate * c->window_ms < 1000)
 		die("--rate=%u: not one copy in a --window=%u: raise one of them",
 		    c->rate, c->window_ms);

@@ -7,6 +7,7 @@ import glob
 import json
 import math
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -337,6 +338,42 @@ def test_a_reader_elsewhere_is_never_anywhere_but_on_the_second_cpu():
             running.kill()
 
 
+@two_cpus
+@seen_in_time
+def test_a_pass_on_the_workers_cpu_is_slower_after_its_part_of_a_copy(pagecopy):
+    alone, copied = arms(pagecopy, "--pairs=64", "--backing=auto", "--recover=l2",
+                         "--recover-on=worker", "--rounds=8", "alone:bulk:empty",
+                         "parallel:bulk:libc:threads=2:folios=32").values()
+    passes = [statistics.median(copied["channels"]["pass"][nth::6]) for nth in (0, 5)]
+    assert len(alone["channels"]["pass"]) == 6 * 8 and len(alone["ns"]) == 8
+    assert passes[0] > 1.5 * passes[1]
+
+
+def ran_ns(task):
+    """How long a thread has run, by the CPU that it is bound to."""
+    cpu = re.search(r"Cpus_allowed_list:\t(\S+)", (task / "status").read_text())[1]
+    return cpu, int((task / "schedstat").read_text().split()[0])
+
+
+@two_cpus
+def test_passes_on_the_workers_cpu_are_made_there(pagecopy):
+    """Nobody copies, so all threads beside the caller are there for the passes."""
+    with subprocess.Popen([ctools.PAGECOPY, *SMALL, "--recover=l2", "--recover-on=worker",
+                           "--json", f"--cpus={CPUS[0]},{CPUS[1]}", "--processes=1",
+                           "--rounds=100000", "alone:bulk:empty"],
+                          stdout=subprocess.DEVNULL) as running:
+        def is_busy():
+            with contextlib.suppress(OSError, ValueError):      # of who comes or goes
+                child, = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+                ran = dict(map(ran_ns, Path(f"/proc/{child}/task").iterdir()))
+                return ran.get(str(CPUS[1]), 0) > ran.get(str(CPUS[0]), 0) > 0
+            return False
+        try:
+            assert eventually(is_busy)
+        finally:
+            running.kill()
+
+
 def places(pid):
     """The CPUs that each thread of its children may use."""
     found = []
@@ -540,6 +577,7 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tm
                     ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
                     ("--recover=l2", "alone:bulk:empty", team[4],
                      "parallel:bulk:libc:threads=2:dispatch=spin"),
+                    ("--recover=l2", "--recover-on=worker", "alone:bulk:empty", team[4]),
                     (f"--reader={'elsewhere' if len(CPUS) > 1 else 'here'}", "serial:bulk:libc",
                      team[4])):
         # As text it is summed up here as well; by the slow one of the two not again.
