@@ -9,7 +9,6 @@ same answer.
 
 import dataclasses
 import functools
-import math
 import re
 import typing
 
@@ -25,6 +24,7 @@ WORDS = {
     "observe": ("copy", "stretch", "phases"),
     "dispatch": ("spawn", "wake", "spin"),
     "caller": ("works", "waits", "reclaims"),
+    "parts": ("fixed", "shared"),
     "priority": ("normal", "high", "low", "idle"),
     "affinity": ("bound", "unbound"),
     "pick": ("any", "idle"),
@@ -44,8 +44,8 @@ class Variant:
     resolved() fills in what depends on sizes and CPUs.
 
     extent: bytes of one call; 0 for all of a part. bytes: of each folio; 0 for
-    all of it. chunk: bytes of the pieces that are shared out; 0 for even parts.
-    quarters: pieces of a fourth of a thread's part, whatever chunk says.
+    all of it. parts: each worker its own, or whoever is free the next one.
+    chunk: bytes of the pieces that are shared out; 0 for even parts.
     join: whether the caller waits for all parts at once or for each in turn.
     split: into parts, or into one work for each folio of a list.
     cpus: that a scan looks at.
@@ -69,8 +69,8 @@ class Variant:
     caller: str = "works"
     priority: str = "normal"
     affinity: str = "bound"
+    parts: str = "fixed"
     chunk: int = 0
-    quarters: bool = False
     pick: str = "any"
     join: str = "all"
     split: str = "parts"
@@ -132,7 +132,8 @@ def _resolved(variant: Variant, base: int, folio: int, cpus: int | None) -> Vari
 MODELS: dict[str, dict[str, typing.Any]] = {
     "2017": {"threads": 8, "caller": "waits", "join": "each", "priority": "high"},
     "2025": {"threads": 4, "caller": "waits", "join": "each", "affinity": "unbound"},
-    "padata": {"threads": 4, "caller": "works", "affinity": "unbound", "quarters": True},
+    "padata": {"threads": 4, "caller": "works", "affinity": "unbound",
+               "parts": "shared"},
 }
 
 
@@ -162,7 +163,7 @@ def _field(text: str, key: str, value: str, before: dict) -> dict[str, typing.An
         found = {*before.get("defects", ()), value}
         return {"defects": tuple(word for word in WORDS["defect"] if word in found)}
     if key in SIZES:
-        return {key: parse_size(value)} | ({"quarters": False} if key == "chunk" else {})
+        return {key: parse_size(value)}
     if key in COUNTS:
         return {key: _count(text, value)}
     if key == "delay" and re.fullmatch(r"\d+(\.\d*)?", value):
@@ -185,16 +186,4 @@ def _sized(variant: Variant, base: int, folio: int) -> Variant:
     if extent == base:
         extent = min(extent, size)
     chunk = min(variant.chunk, size)
-    if variant.quarters:
-        chunk = largest_part(size, extent or COPY_ALIGN,
-                             size * variant.folios // variant.threads // 4)
     return dataclasses.replace(variant, bytes=size, extent=extent, chunk=chunk)
-
-
-def largest_part(size: int, unit: int, most: int) -> int:
-    """The largest multiple of ``unit`` that divides ``size`` and is not more than
-    ``most``; the unit itself where there is none. All in bytes."""
-    units = size // unit
-    divisors = {divisor for small in range(1, math.isqrt(units) + 1) if units % small == 0
-                for divisor in (small, units // small)}
-    return unit * max((divisor for divisor in divisors if divisor * unit <= most), default=1)

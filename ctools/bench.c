@@ -39,6 +39,8 @@ const char *const fact_names[FACTS + 1] = {
 	[FACT_FOUND_IDLE] = "found_idle",
 	[FACT_STALE] = "stale",
 	[FACT_TAKEN_BACK] = "taken_back",
+	[FACT_PARTS] = "parts",
+	[FACT_DRAINED] = "drained",
 };
 
 const char *const phase_names[PHASES + 1] = {

@@ -74,6 +74,8 @@ enum fact {
 	FACT_FOUND_IDLE,
 	FACT_STALE,	 /* found idle, and busy when the work began */
 	FACT_TAKEN_BACK, /* copies for which no worker began in time */
+	FACT_PARTS,	 /* shared ones, and those that the caller did */
+	FACT_DRAINED,
 	FACTS
 };
 

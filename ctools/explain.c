@@ -4,7 +4,7 @@
 
 #include "pagecopy.h"
 
-#define FIELDS 24
+#define FIELDS 25
 
 struct field {
 	const char *key;
@@ -61,6 +61,7 @@ static void add_team(struct fields *f, const struct variant *v)
 	add_option(f, KEY_CALLER, team->caller);
 	add_option(f, KEY_PRIORITY, team->priority);
 	add_option(f, KEY_AFFINITY, (unsigned int)team->unbound);
+	add_option(f, KEY_PARTS, v->parts);
 	add_size(f, "chunk", v->chunk);
 	add_option(f, KEY_PICK, v->pick);
 	add_word(f, "join", team->join_each ? "each" : "all");

@@ -11,18 +11,13 @@
  * extent	as asked for; if not, the base page under rule page and 0 (all
  *		of a part) under bulk. One that is as long as a base page and
  *		longer than bytes becomes bytes.
- * chunk	as asked for, at most bytes; model=padata: the largest multiple
- *		of the extent (of 64 where that is 0) that divides bytes and is
- *		not more than a fourth of bytes * folios / threads, both
- *		quotients rounded down; the extent (64) where there is none;
- *		0 (even parts) if neither.
- *		Of chunk= and model=padata the last one counts.
+ * chunk	as asked for, at most bytes; 0 (even parts) if not.
  * split	folios under model=2017 with folios= above 1, else parts.
  *
  * model= also sets, over what was said before it: 2017 caller=waits,
  * priority=high and join each; 2025 caller=waits, affinity=unbound and join
- * each; padata caller=works and affinity=unbound. Nothing takes join each
- * back; without it join is all. All else is as it was asked for.
+ * each; padata caller=works, affinity=unbound and parts=shared. Nothing takes
+ * join each back; without it join is all. All else is as it was asked for.
  */
 #include "buffers.h"
 #include "variant.h"
@@ -56,49 +51,6 @@ static size_t extent_of(const struct variant *v, size_t base)
 	if (!v->extent_asked)
 		extent = v->rule == RULE_PAGE ? base : 0;
 	return extent == base && extent > v->bytes ? v->bytes : extent;
-}
-
-/*
- * The largest multiple of "unit" that divides "bytes" and is not more than
- * "most"; the unit itself where there is none.
- */
-static size_t largest_part(size_t bytes, size_t unit, size_t most)
-{
-	size_t units = bytes / unit, best = 1;
-
-	for (size_t i = 1; i <= units / i; i++) {
-		if (units % i)
-			continue;
-		if (i > best && i <= most / unit)
-			best = i;
-		if (units / i > best && units / i <= most / unit)
-			best = units / i;
-	}
-	return best * unit;
-}
-
-/* A fourth of what a thread has to do, in whole calls. */
-static size_t padata_chunk(const struct variant *v)
-{
-	unsigned __int128 all = (unsigned __int128)v->bytes * v->folios;
-	size_t unit = v->extent ? v->extent : COPY_ALIGN;
-
-	all = all / v->team.threads / 4;
-	return largest_part(v->bytes, unit,
-			    all < v->bytes ? (size_t)all : v->bytes);
-}
-
-static size_t chunk_of(const struct variant *v)
-{
-	switch (v->chunk_from) {
-	case CHUNK_ASKED:
-		return v->chunk > v->bytes ? v->bytes : v->chunk;
-	case CHUNK_FOURTH:
-		return padata_chunk(v);
-	case CHUNK_NONE:
-		break;
-	}
-	return 0;
 }
 
 static const char *check_sizes(const struct variant *v, size_t folio)
@@ -158,10 +110,14 @@ static const char *check_together(const struct variant *v)
 	    (!v->model_2017 || team->dispatch != DISPATCH_WAKE))
 		return "defect=early is for model=2017 and dispatch=wake";
 	if (v->pick == PICK_IDLE &&
-	    (team->unbound || team->caller == CALLER_RECLAIMS))
+	    (team->unbound || team->caller == CALLER_RECLAIMS ||
+	     v->parts == PARTS_SHARED))
 		return "pick=idle is for bound workers that keep their work";
 	if (v->defects & DEFECT_ZERO && v->cpus < 2)
 		return "divides by zero on one CPU, as it was posted";
+	if (v->model_2017 && v->parts == PARTS_SHARED)
+		return "model=2017 has a work for each part: it takes no "
+		       "parts=shared";
 	if (v->model_2017 && v->pick == PICK_IDLE)
 		return "model=2017 does not look: it takes the first CPUs";
 	if (v->defects && v->observe == OBSERVE_PHASES)
@@ -185,8 +141,8 @@ const char *variant_resolve(struct variant *v, const struct limits *limits)
 	wrong = check_sizes(v, limits->folio);
 	if (wrong)
 		return wrong;
-	/* Only now: a chunk is made of calls that divide the bytes. */
-	v->chunk = chunk_of(v);
+	if (v->chunk > v->bytes)
+		v->chunk = v->bytes;
 	wrong = check_chunk(v);
 	return wrong ? wrong : check_together(v);
 }

@@ -58,8 +58,9 @@ struct job {
 	struct variant v;
 	struct span span;
 	unsigned int threads;
-	_Atomic size_t next; /* of the chunks */
+	_Atomic size_t next; /* of the chunks, or of the parts */
 	_Atomic unsigned int *stale;
+	unsigned int *drained; /* written by the caller only */
 	const unsigned int *chosen;
 };
 
@@ -120,22 +121,14 @@ static void copy_chunks(struct job *job)
 
 /*
  * The rule of the 2025 series: with fewer folios than threads everybody has
- * a slice of every folio, else everybody has whole folios in one run. That of
- * 2017 differs for lists: a work for each folio.
+ * a slice of every folio, else everybody has whole folios in one run.
  */
-static void copy_part(void *arg, unsigned int nth)
+static void copy_even_part(const struct job *job, unsigned int nth)
 {
-	struct job *job = arg;
 	const struct span *span = &job->span;
 	unsigned int threads = job->threads;
 
-	if (job->stale && nth && idle_is_busy(job->chosen[nth]))
-		atomic_fetch_add(job->stale, 1);
-	if (job->v.chunk) {
-		copy_chunks(job);
-	} else if (job->v.split == SPLIT_FOLIOS) {
-		copy_folio(&job->v, span, nth);
-	} else if (span->folios < threads) {
+	if (span->folios < threads) {
 		for (unsigned int i = 0; i < span->folios; i++)
 			copy_slice(job, i, nth);
 	} else {
@@ -145,6 +138,40 @@ static void copy_part(void *arg, unsigned int nth)
 		     i++)
 			copy_folio(&job->v, span, (unsigned int)i);
 	}
+}
+
+/*
+ * As padata hands out "max_threads" units with a least chunk of one: a chunk
+ * is a whole part, and who comes late finds none left.
+ */
+static void copy_shared_parts(struct job *job, unsigned int worker)
+{
+	unsigned int done = 0;
+	size_t nth;
+
+	while ((nth = atomic_fetch_add(&job->next, 1)) < job->threads) {
+		copy_even_part(job, (unsigned int)nth);
+		done++;
+	}
+	if (!worker && job->v.team.caller != CALLER_WAITS)
+		*job->drained = done;
+}
+
+/* That of 2017 differs for lists: a work for each folio. */
+static void copy_part(void *arg, unsigned int nth)
+{
+	struct job *job = arg;
+
+	if (job->stale && nth && idle_is_busy(job->chosen[nth]))
+		atomic_fetch_add(job->stale, 1);
+	if (job->v.chunk)
+		copy_chunks(job);
+	else if (job->v.split == SPLIT_FOLIOS)
+		copy_folio(&job->v, &job->span, nth);
+	else if (job->v.parts == PARTS_SHARED)
+		copy_shared_parts(job, nth);
+	else
+		copy_even_part(job, nth);
 }
 
 /* The caller's own CPU, then those that look idle: chosen[] has one each. */
@@ -173,7 +200,10 @@ static void copy_parallel(const struct variant *v, struct workers *w,
 	unsigned int chosen[v->team.threads];
 	_Atomic unsigned int stale = 0;
 	struct team team = v->team;
-	struct job job = { .v = *v, .span = *span, .threads = team.threads };
+	struct job job = { .v = *v,
+			   .span = *span,
+			   .threads = team.threads,
+			   .drained = &seen->drained };
 	struct call call = { .fn = copy_part,
 			     .job = &job,
 			     .job_bytes = sizeof(job),

@@ -21,6 +21,7 @@ struct observed {
 	uint64_t call_ns;			 /* OBSERVE_STRETCH */
 	struct timeline timeline;		 /* OBSERVE_PHASES */
 	unsigned int scanned, found_idle, stale; /* pick=idle */
+	unsigned int drained; /* parts=shared: parts that the caller did */
 };
 
 /* nth: which of the migrators this is. */

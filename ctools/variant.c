@@ -61,7 +61,7 @@ static void follow_model(struct variant *v, enum model model)
 		v->threads_from = THREADS_TO_4;
 		v->team.caller = CALLER_WORKS;
 		v->team.unbound = 1;
-		v->chunk_from = CHUNK_FOURTH;
+		v->parts = PARTS_SHARED;
 		break;
 	}
 }
@@ -113,9 +113,11 @@ static void set_option(struct variant *v, enum key key,
 	case KEY_CALLER:
 		v->team.caller = (enum caller)value->word;
 		break;
+	case KEY_PARTS:
+		v->parts = (enum parts)value->word;
+		break;
 	case KEY_CHUNK:
 		v->chunk = value->size;
-		v->chunk_from = CHUNK_ASKED;
 		break;
 	case KEY_PRIORITY:
 		v->team.priority = (enum priority)value->word;

@@ -43,6 +43,12 @@ enum split {
 	SPLIT_FOLIOS, /* one folio */
 };
 
+/* Who does which part of a copy. */
+enum parts {
+	PARTS_FIXED,  /* the nth worker the nth part */
+	PARTS_SHARED, /* whoever is free the next one: padata */
+};
+
 /* Mistakes of the posted series, to be studied. All off unless asked for. */
 enum defect {
 	DEFECT_TAIL = 1,  /* what does not divide by threads is dropped */
@@ -58,12 +64,6 @@ enum threads_from {
 	THREADS_ASKED,
 	THREADS_EVEN_TO_8, /* as many as CPUs, even, at most 8 */
 	THREADS_TO_4,	   /* as many as CPUs, at most 4 */
-};
-
-enum chunk_from {
-	CHUNK_NONE, /* even parts */
-	CHUNK_ASKED,
-	CHUNK_FOURTH, /* a fourth of a thread's part */
 };
 
 /*
@@ -86,7 +86,7 @@ struct variant {
 	struct team team;	/* of one thread when not parallel */
 	unsigned int folios;	/* copied by one call of the strategy */
 	unsigned int migrators; /* that do this at once */
-	enum chunk_from chunk_from;
+	enum parts parts;
 	size_t chunk;	/* shared out in such pieces; 0: even parts */
 	int model_2017; /* whoever asks, the first CPUs help */
 	enum split split;
@@ -122,7 +122,8 @@ const char *variant_resolve(struct variant *v, const struct limits *limits);
 enum key {
 	KEY_MAP, KEY_DELAY, KEY_EXTENT, KEY_BYTES, KEY_FOLIOS, KEY_MIGRATORS,
 	KEY_OBSERVE, KEY_MODEL, KEY_THREADS, KEY_DISPATCH, KEY_CALLER,
-	KEY_CHUNK, KEY_PRIORITY, KEY_AFFINITY, KEY_PICK, KEY_DEFECT, KEYS
+	KEY_PARTS, KEY_CHUNK, KEY_PRIORITY, KEY_AFFINITY, KEY_PICK, KEY_DEFECT,
+	KEYS
 };
 /* clang-format on */
 

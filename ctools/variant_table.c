@@ -55,6 +55,12 @@ static const char *const caller_words[] = {
 	NULL,
 };
 
+static const char *const parts_words[] = {
+	[PARTS_FIXED] = "fixed",
+	[PARTS_SHARED] = "shared",
+	NULL,
+};
+
 static const char *const priority_words[] = {
 	[PRIORITY_NORMAL] = "normal",
 	[PRIORITY_HIGH] = "high",
@@ -118,7 +124,8 @@ const struct variant_option variant_options[KEYS] = {
 		"2017 (highpri workqueue: bound, nice -20, an even count up "
 		"to 8, caller waits, one work item per folio of a list), 2025 "
 		"(unbound, up to 4, caller waits) or padata (unbound, up to 4, "
-		"caller works, chunks); options after it change details"
+		"caller works, parts shared: padata_do_multithreaded() as the "
+		"series of 2026 calls it); options after it change details"
 	},
 	[KEY_THREADS] = {
 		"threads", VALUE_COUNT, NULL, 4096, 1,
@@ -134,9 +141,14 @@ const struct variant_option variant_options[KEYS] = {
 		"what the caller does meanwhile; reclaims: works, then does "
 		"what no worker has begun (works)"
 	},
+	[KEY_PARTS] = {
+		"parts", VALUE_WORD, parts_words, 0, 1,
+		"each worker its own part, or whoever is free the next one: "
+		"who comes late finds nothing to do (fixed)"
+	},
 	[KEY_CHUNK] = {
 		"chunk", VALUE_SIZE, NULL, 0, 1,
-		"hand out pieces of this size, in place of even parts"
+		"share out pieces of this size, in place of even parts"
 	},
 	[KEY_PRIORITY] = {
 		"priority", VALUE_WORD, priority_words, 0, 1,

@@ -27,7 +27,8 @@ two_cpus = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 
 # Every way for work to reach the workers.
 WAYS = ["model=2017", "model=2017:priority=normal", "model=2025", "model=padata", "caller=works",
-        "caller=waits", "caller=reclaims", "caller=reclaims:chunk=64K", "chunk=64",
+        "caller=waits", "caller=reclaims", "caller=reclaims:chunk=64K", "chunk=64", "parts=shared",
+        "parts=shared:caller=waits", "model=padata:priority=low:caller=reclaims",
         "priority=low", "priority=idle:caller=waits", "affinity=unbound:caller=reclaims",
         "dispatch=spawn", "pick=idle", "observe=phases"]
 
@@ -203,6 +204,30 @@ def test_each_migrator_makes_its_copies(pagecopy):
             each = arm["channels"]["latency"][24 * k:24 * (k + 1)]
             assert max(sum(each[8 * m:8 * m + 8]) for m in range(3)) <= total
             assert min(each) >= 5e6 and total <= 3 * sum(each)
+
+
+@two_cpus
+@seen_in_time
+def test_shared_parts_go_to_whoever_is_free(pagecopy):
+    """Each takes 5 ms of sleep, which leaves a helper time to begin: half of two each. A
+    caller that waits does none, and of fixed parts nobody counts."""
+    ctools.build(ctools.PLANTED)
+    copy = "parallel:bulk:planted-dozing:threads=2"
+    padata, waits, fixed = arms(pagecopy, *SMALL, "--rounds=5", f"{copy}:model=padata:threads=2",
+                                f"{copy}:parts=shared:caller=waits", copy,
+                                program=ctools.PLANTED).values()
+    assert padata["counts"] == {"parts": 10, "drained": 5}
+    assert waits["counts"] == {"parts": 10, "drained": 0} and fixed["counts"] == {}
+
+
+@two_cpus
+@seen_in_time
+def test_whoever_comes_late_finds_nothing_to_do(pagecopy):
+    """Beside a load that never rests, a helper at SCHED_IDLE comes when all is done."""
+    variant = "parallel:bulk:libc:model=padata:priority=idle"
+    arm = arms(pagecopy, *SMALL, "--load=200", "--pause=200", "--rounds=20", variant)[variant]
+    assert arm["counts"]["parts"] == 20 * min(len(CPUS), 4)
+    assert arm["counts"]["drained"] > 0.7 * arm["counts"]["parts"]
 
 
 @seen_in_time

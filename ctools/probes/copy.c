@@ -20,6 +20,10 @@ static void add_timeline(struct arm *arm, const struct timeline *t,
 
 static void add_observed(struct arm *arm, const struct observed *seen)
 {
+	if (arm->v.parts == PARTS_SHARED && !arm->v.chunk) {
+		add_fact(arm, FACT_PARTS, arm->v.team.threads);
+		add_fact(arm, FACT_DRAINED, seen->drained);
+	}
 	if (arm->v.pick != PICK_IDLE)
 		return;
 	add_fact(arm, FACT_SCANNED, seen->scanned);
