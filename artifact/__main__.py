@@ -250,7 +250,7 @@ def aa(arguments) -> int:
     for repeat in range(1, arguments.repeats + 1):
         cell = Cell("same-kernel", f"{repeat:03}", (
             "--base=4K", "--huge=2M", "--backing=auto", f"--rounds={arguments.rounds}"),
-            (f"serial:bulk:{ctools.listed()['copy_page']}",), arguments.processes, resolution=1.0)
+            (f"serial:bulk:{ctools.listed()['folio_mc_copy']}",), arguments.processes, resolution=1.0)
         ratio = estimate.same_kernel_ratio(_aa_samples(run, cell))
         covered += not ratio.differs_from_1
         halves.append((ratio.high - ratio.low) / 2)

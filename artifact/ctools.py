@@ -84,6 +84,16 @@ def listed() -> dict:
     return json.loads(run(["--list", "--json"], build()))
 
 
+LIBC_ROLE = "libc"      # of a routine whose instructions are the C library's choice
+
+
+def a_kernel_can_call(routine: str) -> bool:
+    """Whether a kernel can copy so as it is: not where FPU state must be saved first.
+    Of a routine that is unknown here nothing is held against it."""
+    known = listed()["primitives"].get(routine)
+    return not known or not (known["fpu"] or LIBC_ROLE in known["roles"])
+
+
 @functools.cache
 def listed_of_moves() -> dict:
     """What movepages says of itself: kinds of pages, counters, live steps."""

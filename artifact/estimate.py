@@ -8,12 +8,13 @@ confidence interval promises too much here; interval() says why and mends it.
 
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from artifact import ctools
 from artifact.cells import REPLICAS, TWIN
 from artifact.samples import Samples
 
@@ -122,6 +123,29 @@ def speedup(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Esti
     return exponential(interval(log_speedups(samples, arm, over), level))
 
 
+def pooled_ratio(samples: Samples, arm: str, over: str,
+                 statistic: Callable[[np.ndarray], float], level: float = LEVEL) -> Estimate:
+    """A statistic of all times of ``arm``, as their mean or a quantile, over that of ``over``.
+
+    What few copies decide, the rounds of one process hardly show: so all processes
+    are pooled, and what each adds is found by leaving it out. (Pseudo-values of a
+    jackknife that leaves out many at once, as quantiles need: Shao and Wu, 1989.)
+    """
+    def times(name: str) -> np.ndarray:
+        names = _replicas(samples) if name == samples.cell.baseline else [name]
+        return np.concatenate([samples.seconds[n] / samples.bytes[n] for n in names], axis=1)
+
+    def log_ratio(chosen: np.ndarray) -> float:
+        return math.log(statistic(mine[chosen]) / statistic(theirs[chosen]))
+
+    mine, theirs, n = times(arm), times(over), samples.processes
+    everybody = np.ones(n, bool)
+    if n == 1:
+        return exponential(interval(np.array([log_ratio(everybody)]), level))
+    without = np.array([log_ratio(np.arange(n) != each) for each in range(n)])
+    return exponential(interval(n * log_ratio(everybody) - (n - 1) * without, level))
+
+
 def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
     """Time that ``arm`` takes beyond ``over``, in ns for each of its pages."""
     per_round = (samples.seconds[arm] - samples.seconds[over]) * 1e9 / pages
@@ -213,16 +237,18 @@ def contradicts_itself(samples: Samples) -> bool:
     return same_kernel_ratio(samples).differs_from_1
 
 
-def best_serial(samples: Samples, like: str = "", without: Collection[str] = ()) -> str:
-    """The serial bulk arm that moves a byte in the least time; of those that
-    copy as much as the arm ``like``, where sizes differ within the cell.
+def best_serial(samples: Samples, like: str = "", ceiling: bool = False) -> str:
+    """The serial bulk arm that moves a byte in the least time, of those that a kernel
+    can call as they are; where there are none of these, or with ``ceiling``, of all.
 
-    without: copy routines that are not considered."""
+    like: only of those that copy as much as that arm, where sizes differ within the cell.
+    """
     cell = samples.cell
     arms = [arm for arm in cell.where(strategy="serial", rule="bulk")
-            if (not like or cell.of(arm).work == cell.of(like).work)
-            and cell.of(arm).primitive not in without]
-    return max(arms, key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
+            if not like or cell.of(arm).work == cell.of(like).work]
+    plain = [arm for arm in arms if ctools.a_kernel_can_call(cell.of(arm).primitive)]
+    return max(arms if ceiling or not plain else plain,
+               key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
 
 
 def gbps(samples: Samples, arm: str) -> float:

@@ -27,7 +27,7 @@ WORDS = (
     Word("bulk copy", "One call of the copy routine for the whole huge page, in place of one call per "
          "base page.", r"bulk\s+cop(?:y|ies)"),
     Word("page-by-page loop", "How Linux copies a huge page today: one call per base page, each with "
-         "the bookkeeping of the kernel whose year stands beside it.",
+         "the bookkeeping of the kernel that stands beside it.",
          r"page-by-page\s+loop|today's\s+(?:copy\s+)?loop"),
     Word("bookkeeping", "What the kernel does around each page copy (map the page, disable preemption "
          "and page faults, offer to reschedule); here a model, whose time is the map cost.",

@@ -9,7 +9,7 @@ import math
 import typing
 from collections.abc import Iterator
 
-from artifact import ctools, drawing, estimate, labels, published, teams
+from artifact import drawing, eras, estimate, labels, published, teams
 from artifact.estimate import Estimate
 from artifact.experiments import concurrent, load, serial_ladder, victim
 from artifact.samples import Samples
@@ -19,20 +19,19 @@ from artifact.verdicts.tests import Evidence
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LIBC = "libc"       # role of a routine whose instructions are the C library's choice
-
-
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A way to copy a huge page, and its speed over the loop of 2026.
+    """A way to copy a huge page, and its speed over the page-by-page loop of the ladder.
 
     published: the same ratio on other machines, each with where it was measured.
+    is_loop: whether it is that loop.
     """
 
     label: str
     speed: Estimate
     published: tuple[tuple[float, str], ...] = ()
     stable: bool = True
+    is_loop: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,32 +58,25 @@ def rows(evidence: Evidence) -> list[Row]:
 
 
 def _serial(ladder: Samples) -> Iterator[Row]:
-    own = ladder.cell.own
-    loop_2017, loop, _, bulk = (rung.format(own) for rung in serial_ladder.LADDER)
+    own, loop = ladder.cell.own, ladder.cell.baseline
+    bulk, loop_2017 = serial_ladder.LADDER[-1].format(own), serial_ladder.loop_2017(ladder)
     stable = not estimate.contradicts_itself(ladder)
 
     def row(label: str, arm: str, found: tuple[tuple[float, str], ...] = ()) -> Row:
         return Row(label, estimate.speedup(ladder, arm, loop), found, stable)
-    yield row(f"page by page, 2017 bookkeeping ({own})", loop_2017)
-    yield Row(f"page by page, 2026 loop ({own})", Estimate(1.0, 1.0, 1.0), (), stable)
+    yield row(eras.label(loop_2017), loop_2017)
+    yield Row(eras.label(loop), Estimate(1.0, 1.0, 1.0), (), stable, is_loop=True)
     yield row(f"one call, same routine ({own})", bulk, _published_bulk())
-    if (best := best_without_fpu(ladder)) != bulk:
+    if (best := estimate.best_serial(ladder)) != bulk:
         yield row(f"one call, best without FPU state ({ladder.cell.of(best).primitive})", best)
-    best = estimate.best_serial(ladder)
-    yield row(f"one call, best of all ({ladder.cell.of(best).primitive})", best)
-
-
-def best_without_fpu(samples: Samples) -> str:
-    """The fastest serial bulk arm of a routine that a kernel may call as it is."""
-    return estimate.best_serial(samples, without={
-        name for name, routine in ctools.listed()["primitives"].items()
-        if routine["fpu"] or LIBC in routine["roles"]})
+    if (ceiling := estimate.best_serial(ladder, ceiling=True)) != best:
+        yield row(f"a ceiling, needs FPU state ({ladder.cell.of(ceiling).primitive})", ceiling)
 
 
 def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
     """Each over one call in its own cell, times that call over the loop in the ladder."""
     bulk = serial_ladder.LADDER[-1].format(ladder.cell.own)
-    by_loop = estimate.speedup(ladder, bulk, serial_ladder.TODAY.format(ladder.cell.own))
+    by_loop = estimate.speedup(ladder, bulk, ladder.cell.baseline)
 
     def row(samples: Samples, arm: str, what: str, published: tuple = ()) -> Row:
         over = next(each for each in samples.cell.where(strategy="serial", rule="bulk")
@@ -136,11 +128,11 @@ def cards(evidence: Evidence) -> list[Card]:
     Raises Absent as rows() does.
     """
     ladder = evidence.samples("serial-ladder", "cold-cold")
-    own = ladder.cell.own
-    loop, bulk = serial_ladder.TODAY.format(own), serial_ladder.LADDER[-1].format(own)
+    own, loop = ladder.cell.own, ladder.cell.baseline
+    bulk = serial_ladder.LADDER[-1].format(own)
     found = [_card("Batching alone", estimate.speedup(ladder, bulk, loop),
                    f"One call for a huge page instead of {ladder.cell.pages} page copies, with "
-                   f"the same routine ({own}), caches cold."),
+                   f"the same routine ({own}), over {eras.told(loop)}, caches cold."),
              _better_routine(ladder, loop)]
     threads = _found(evidence, "threads", "spread-1-folio")
     if threads and (arm := _fastest(threads)):
@@ -149,7 +141,7 @@ def cards(evidence: Evidence) -> list[Card]:
 
 
 def _better_routine(ladder: Samples, loop: str) -> Card:
-    plain, best = best_without_fpu(ladder), estimate.best_serial(ladder)
+    plain, best = estimate.best_serial(ladder), estimate.best_serial(ladder, ceiling=True)
     sentence = (f"{ladder.cell.of(plain).primitive} is the fastest single call without FPU state; "
                 "the ratio is over the page-by-page loop.")
     if best != plain:
@@ -215,7 +207,7 @@ def quality(timed: list[Samples], ratios: list[Estimate]) -> Quality:
 
 def described(found: list[Row]) -> str:
     """The picture in words, for readers who cannot see it."""
-    return "How fast a huge page is copied, over the page-by-page loop of 2026: " + "; ".join(
+    return f"How fast a huge page is copied, over \"{_loop(found)}\": " + "; ".join(
         f"{row.label} {_text(row.speed)}" for row in found)
 
 
@@ -237,9 +229,13 @@ def figure(found: list[Row]) -> Figure:
                     {"": {row.label: _text(row.speed) for row in found}})
     drawing.show_all_dots(ax, [value for row in found for value in (
         row.speed.value, *(value for value, _ in row.published))], "x")
-    ax.set_xlabel("speed over the page-by-page loop of 2026, for one huge page (larger is faster)")
+    ax.set_xlabel(f"speed over \"{_loop(found)}\", for one huge page (larger is faster)")
     drawing.legend_below(fig, ax)
     return fig
+
+
+def _loop(found: list[Row]) -> str:
+    return next(row.label for row in found if row.is_loop)
 
 
 def _colour(speed: Estimate) -> str:

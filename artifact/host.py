@@ -35,8 +35,9 @@ class Host:
     cpus: that this process may use. placements: orders in which the thread
     count grows, by name. nodes: those with memory, each with its CPUs. lacks:
     copy routine to what it needs and this CPU has not, "" where it runs.
-    roles: copy routine to what it stands for. refused: what the system does
-    not allow, and why: "nodes" (placing memory), "limit" (a CPU limit).
+    copy_page, folio_mc_copy: the routine that a kernel has for it here. roles: copy
+    routine to what it stands for. refused: what the system does not allow, and why:
+    "nodes" (placing memory), "limit" (a CPU limit).
     victims: name to what it does. energy: counter files in uJ.
     migrator_copies: of each migrator in a sample. scan_most: CPUs that can be
     looked at.
@@ -51,6 +52,7 @@ class Host:
     high_priority: bool
     refused: dict[str, str]
     copy_page: str
+    folio_mc_copy: str
     lacks: dict[str, str]
     roles: dict[str, tuple[str, ...]]
     victims: dict[str, str]
@@ -75,6 +77,7 @@ class Host:
         decides which cells can be measured."""
         names = {"cpus": "CPUs", "placements": "placements of threads", "nodes": "NUMA nodes",
                  "high_priority": "nice -20 allowed", "copy_page": "copy_page()",
+                 "folio_mc_copy": "folio_mc_copy()",
                  "lacks": "copy routines that do not run"}
         return [f"{label} {_brief(mine)}, here {_brief(theirs)}" for key, label in names.items()
                 if (mine := getattr(self, key)) != (theirs := getattr(other, key))]
@@ -91,6 +94,7 @@ class Host:
             "roles": {name: tuple(roles) for name, roles in stored["roles"].items()},
             "lab": Lab(**{**stored["lab"], "fetched": tuple(stored["lab"]["fetched"])}),
         }
+        kept.setdefault("folio_mc_copy", kept["copy_page"])      # before November 2026
         for key in ("cpus", "energy"):
             kept[key] = tuple(stored[key])
         return cls(**kept)
@@ -111,7 +115,7 @@ def here() -> Host:
         refused={"nodes": _refused([f"--source-node={nodes[0]}",
                                     f"--destination-node={nodes[-1]}"]) if len(nodes) > 1 else "",
                  "limit": _refused(["--limit=50"])},
-        copy_page=listed["copy_page"],
+        copy_page=listed["copy_page"], folio_mc_copy=listed["folio_mc_copy"],
         lacks={name: facts["lacks"] or "" for name, facts in listed["primitives"].items()},
         roles={name: tuple(facts["roles"]) for name, facts in listed["primitives"].items()},
         victims={name: facts["description"] for name, facts in listed["victims"].items()},

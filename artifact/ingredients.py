@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from artifact.cells import Cell, Skipped
 from artifact.host import Host
-from artifact.policies import BY_ID, POLICIES, Policy
+from artifact.policies import BY_ID, POLICIES, POSTED, Policy
 from artifact.problem import Misuse
 from artifact.sizes import format_size, parse_size
 
@@ -66,9 +66,10 @@ def available(host: Host, names: Iterable[str]) -> tuple[list[str], Skipped]:
 class Teams:
     """Who may copy on this machine, and how: what most experiments ask for."""
 
-    serial: tuple[str, ...]         # serial bulk variants, the kernel's own first
+    serial: tuple[str, ...]         # serial bulk variants, of what migration calls first
     threads: dict[str, str]         # id of a policy to the options of a variant
-    primitive: str                  # that the teams copy with
+    primitive: str                  # that the teams copy with, as they were posted
+    others: tuple[str, ...]         # that none of them was posted with
     sizes: Sizes
     cpus: str                       # pagecopy's option
     skipped: Skipped
@@ -85,9 +86,22 @@ class Teams:
         return [f"parallel:bulk:{primitive or self.primitive}:{options}{more}"
                 for policy, options in self.threads.items() if policy not in set(without)]
 
+    @property
+    def first_posted(self) -> str:
+        """The id of the first posted policy that is allowed here; "" where none is."""
+        return next((policy for policy in POSTED if policy in self.threads), "")
+
+    def not_as_posted(self, more: str = "") -> list[str]:
+        """That policy with each other copy routine: what it would do with it."""
+        return [arm for primitive in self.others
+                for arm in self.parallel(more, BY_ID.keys() - {self.first_posted}, primitive)]
+
 
 def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:
-    """The teams of a machine; none where it has one CPU, which ``skipped`` says."""
+    """The teams of a machine; none where it has one CPU, which ``skipped`` says.
+
+    primitives: serial candidates beside what migration calls.
+    """
     chosen, skipped = available(host, primitives)
     threads: dict[str, str] = {}
     if len(host.near) == 1:
@@ -98,11 +112,11 @@ def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:
         if len(allowed) < len(POLICIES):
             skipped += (("workers at nice -20 (system_highpri_wq)",
                          "this user may not: it needs CAP_SYS_NICE or ulimit -e 40"),)
-    own = host.copy_page
+    own = host.folio_mc_copy
+    serial = unique((own, *chosen))
     return Teams(
-        serial=unique((f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in chosen))),
-        threads=threads, primitive=chosen[0] if chosen else own, sizes=sizes,
-        cpus=on_cpus(host.near[:8]), skipped=skipped)
+        serial=tuple(f"serial:bulk:{each}" for each in serial), threads=threads,
+        primitive=own, others=serial[1:], sizes=sizes, cpus=on_cpus(host.near[:8]), skipped=skipped)
 
 
 def _options(policy: Policy, sizes: Sizes, cpus: int) -> str:

@@ -4,6 +4,7 @@
 import numpy as np
 
 from artifact import older, teams
+from artifact.policies import ALL
 from artifact.samples import Samples
 
 
@@ -34,7 +35,7 @@ def percent(share: float) -> str:
 def residence(samples: Samples) -> str:
     """Says so where a working set between L2 and LLC is not faster than memory:
     on many virtual machines the last-level cache is somebody else's."""
-    if samples.cell.label != "llc":
+    if samples.cell.label.partition("-")[0] != "llc":
         return ""
     ours, memory = (np.median([fact[key] for fact in samples.facts])
                     for key in ("llc_load_ns", "memory_load_ns"))
@@ -42,15 +43,27 @@ def residence(samples: Samples) -> str:
     return f"\n{resident}{ours:.0f} ns a load, memory {memory:.0f} ns"
 
 
+def arm_label(samples: Samples, arm: str) -> str:
+    """Of a team: its policy, and the copy routine where it is not the one that the
+    first serial copy of its cell has, which is what such series were posted with."""
+    cell, label = samples.cell, samples.cell.policy(arm).label
+    routine, posted = (cell.of(each).primitive
+                       for each in (arm, cell.where(strategy="serial", rule="bulk")[0]))
+    return label if routine in (posted, "empty") else f"{label}, with {routine}"
+
+
 def labels_of(cells: list[Samples]) -> list[str]:
-    """The labels of the policies that any of the cells has."""
-    return [policy.label for policy in teams.policies(cells)]
+    """The labels of the teams that any of the cells has, those as posted first."""
+    found = {arm_label(samples, arm): samples.cell.policy(arm)
+             for samples in cells for arm in teams.teams(samples)}
+    return sorted(found, key=lambda label: (label != found[label].label,
+                                            ALL.index(found[label])))
 
 
 def arms_of_windows(samples: Samples) -> dict[str, str]:
     """The arms beside which a victim is looked at, with their labels."""
     cell = samples.cell
-    return {arm: cell.policy(arm).label if cell.of(arm).parallel
+    return {arm: arm_label(samples, arm) if cell.of(arm).parallel
             else f"serial: {cell.of(arm).primitive}" for arm in cell.variants[1:]}
 
 

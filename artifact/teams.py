@@ -5,12 +5,14 @@ Everything is relative to the best serial copy of the same rounds. Quantiles of
 times pool the processes and have no interval; ratios have one.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from artifact import estimate
+from artifact import ctools, estimate
 from artifact.cells import CALLER_CPU, WORKERS_CPU
 from artifact.estimate import Estimate
-from artifact.policies import POLICIES, Policy
+from artifact.policies import ALL, Policy
 from artifact.samples import Samples
 
 
@@ -34,7 +36,7 @@ def the_arm(samples: Samples, policy: Policy) -> str:
 def policies(cells: list[Samples]) -> list[Policy]:
     """The policies that any of the cells has, in the order of every figure."""
     present = {samples.cell.policy(arm) for samples in cells for arm in teams(samples)}
-    return [policy for policy in POLICIES if policy in present]
+    return [policy for policy in ALL if policy in present]
 
 
 def posted(samples: Samples) -> Policy:
@@ -42,14 +44,17 @@ def posted(samples: Samples) -> Policy:
     return policies([samples])[0]
 
 
-def fastest_team(samples: Samples, dispatch: str, best: str) -> str | None:
+def fastest_team(samples: Samples, dispatch: str, best: str, primitive: str = "") -> str | None:
     """The fastest team of more than one thread with that dispatch, against the
-    serial copy ``best``; None where the cell has none.
+    serial copy ``best``, and copying as a kernel can; None where the cell has none.
 
-    Chosen from the same samples that it is then judged by, which flatters it.
+    primitive: only of those that copy with it. Chosen from the same samples that it is
+    then judged by, which flatters it.
     """
     arms = [arm for arm in teams(samples, dispatch=dispatch)
-            if samples.cell.of(arm).threads > 1]
+            if (what := samples.cell.of(arm)).threads > 1
+            and (what.primitive == primitive if primitive else
+                 ctools.a_kernel_can_call(what.primitive))]
     return max(arms, default=None, key=lambda arm: estimate.log_speedups(samples, arm, best).mean())
 
 
@@ -63,24 +68,41 @@ def time_ratio(samples: Samples, arm: str) -> Estimate:
     return estimate.speedup(samples, estimate.best_serial(samples, arm), arm)
 
 
-def tail_ratio(samples: Samples, arm: str, q: float = 0.95) -> float:
-    """The same of a quantile, pooled."""
-    best = estimate.best_serial(samples, arm)
-    return float(np.quantile(samples.seconds[arm], q) / np.quantile(samples.seconds[best], q))
+# What a copy that is "no worse" may not exceed: under load times have two peaks, and
+# a median looks at one of them.
+JUDGED: dict[str, Callable[[np.ndarray], float]] = {
+    "mean": np.mean, "p95": lambda times: np.quantile(times, 0.95),
+    "p99": lambda times: np.quantile(times, 0.99)}
 
 
-def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[Estimate, str]:
-    """Time over the best serial copy's, and the verdict of a one-sided test.
+def tail_ratio(samples: Samples, arm: str, name: str, level: float = estimate.LEVEL) -> Estimate:
+    """A number of JUDGED, of all copies, over the best serial copy's."""
+    return estimate.pooled_ratio(samples, arm, estimate.best_serial(samples, arm), JUDGED[name],
+                                 level)
 
-    "no worse": the upper 95 % bound is within the margin. "worse": the lower
-    one is beyond it. Else "open", to which it errs, as the bounds are those of
+
+def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[dict[str, Estimate], str]:
+    """Mean, p95 and p99 over the best serial copy's, and the verdict of one-sided tests.
+
+    "no worse": each one's upper 95 % bound is within the margin. "worse": some
+    lower one is beyond it. Else "open", to which it errs, as the bounds are those of
     a repeat. The margin is fixed before measuring.
     """
-    best = estimate.best_serial(samples, arm)
-    ratio = estimate.exponential(estimate.interval(
-        -estimate.log_speedups(samples, arm, best), level=0.90))
+    ratios = {name: tail_ratio(samples, arm, name, level=0.90) for name in JUDGED}
     limit = 1 + margin_percent / 100
-    return ratio, "no worse" if ratio.high <= limit else "worse" if ratio.low > limit else "open"
+    if any(ratio.low > limit for ratio in ratios.values()):
+        return ratios, "worse"
+    return ratios, "no worse" if all(ratio.high <= limit for ratio in ratios.values()) else "open"
+
+
+TOO_LONG = 3        # times the median of the best serial copy
+
+
+def too_long_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Estimate:
+    """Share, 0..1, of copies that take longer than TOO_LONG best serial ones."""
+    limit = TOO_LONG * serial_seconds(samples, arm)
+    hits = (samples.seconds[arm] > limit).sum(axis=1)
+    return estimate.rate(hits, np.full(samples.processes, samples.seconds[arm].shape[1]), level)
 
 
 def load_percent(samples: Samples) -> int:

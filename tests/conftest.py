@@ -153,7 +153,9 @@ def tiny_cell(label="tiny", processes=2, variants=("serial:bulk:libc", "serial:p
 ROLES = {"libc": ["libc"], "word8": ["careful"], "byte": ["floor"], "empty": ["nothing"],
          "movsq": ["own-then"], "movsb": ["own-now"], "unrolled": ["fallback"], "regs64": [],
          "avx2": [], "avx512": [], "nt-sse2": [], "nt-avx2": ["streaming"], "nt-avx512": [],
-         "nt-4pages": [], "ldp-stnp": ["own-then", "streaming"], "ldp-stp": []}
+         "nt-4pages": [], "movnti": ["flushcache"],
+         "ldp-stnp": ["own-then", "own-now", "streaming"], "ldp-stp": [],
+         "mops": ["own-then", "own-now"]}
 
 
 def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
@@ -164,8 +166,8 @@ def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
         "cpus": cpus, "placements": orders, "memory_bytes": 24 << 30, "energy": (),
         "nodes": {node: tuple(each) for node, each in (nodes or {0: cpus}).items()},
         "no_energy": "no counters", "high_priority": True, "refused": {"nodes": "", "limit": ""},
-        "copy_page": "movsq", "migrator_copies": 8, "scan_most": 1024,
-        "lacks": {name: "an arm64 CPU" if name.startswith("ldp") else "" for name in ROLES},
+        "copy_page": "movsq", "folio_mc_copy": "movsb", "migrator_copies": 8, "scan_most": 1024,
+        "lacks": {name: "an arm64 CPU" if name.startswith(("ldp", "mops")) else "" for name in ROLES},
         "roles": {name: tuple(roles) for name, roles in ROLES.items()},
         "victims": dict.fromkeys(("integer", "l2", "llc", "stream", "timer"), "a victim"),
         "lab": Lab(lab_lacks, ("amd64", "rt", "highmem"), False, "00000000"), **more})

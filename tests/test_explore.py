@@ -38,7 +38,7 @@ def changed(**knobs):
 
 def test_the_default_is_one_bulk_call_beside_todays_loop():
     asked = choices.cell(EIGHT, choices.default(EIGHT))
-    assert asked.variants == ("serial:page:movsq:map=2026", "serial:bulk:movsq")
+    assert asked.variants == ("serial:page:movsb:map=2026", "serial:bulk:movsb")
 
 
 def test_whatever_the_knobs_offer_pagecopy_takes():

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from artifact import drawing, estimate, teams
+from artifact import drawing, estimate, labels, teams
 from artifact.cells import CALLER_CPU, REPLICAS, TWIN, WORKERS_CPU, Cell
 from artifact.estimate import Estimate
 from artifact.experiments import (
+    batch,
     break_even,
     charge,
     concurrent,
@@ -25,8 +26,8 @@ from artifact.policies import POLICIES, policy_of
 from artifact.samples import Samples
 from artifact.variant import Variant
 
-SERIAL, STREAM = "serial:bulk:movsq", "serial:bulk:nt-avx2"
-TEAM = "parallel:bulk:nt-avx2:caller=works:threads=2"
+SERIAL, STREAM = "serial:bulk:movsb", "serial:bulk:movnti"
+TEAM = "parallel:bulk:movnti:caller=works:threads=2"
 
 
 def made(seconds, channels=None, counts=None, options=(), processes=16, rounds=12):
@@ -80,15 +81,86 @@ def test_each_size_is_compared_with_the_best_serial_copy_of_that_size():
                                              (1.5, "worse"), (1.05, "open")])
 def test_no_worse_is_judged_against_the_margin_and_not_against_1(slower, verdict):
     samples = made({SERIAL: 3e-4, STREAM: 2e-4, TEAM: 2e-4 * slower})
-    ratio, found = teams.no_worse(samples, TEAM, margin_percent=5)
-    assert found == verdict and ratio.low < slower < ratio.high
+    ratios, found = teams.no_worse(samples, TEAM, margin_percent=5)
+    assert found == verdict and ratios["mean"].low < slower < ratios["mean"].high
 
+
+def test_a_copy_whose_few_are_very_slow_is_not_no_worse():
+    """A fifth takes ten times as long: the median does not see it."""
+    samples = made({SERIAL: 3e-4, STREAM: 2e-4, TEAM: 2e-4}, rounds=40)
+    samples.seconds[TEAM][:, ::5] *= 10
+    assert teams.time_ratio(samples, TEAM).value == pytest.approx(1, rel=0.03)
+    ratios, found = teams.no_worse(samples, TEAM, margin_percent=5)
+    assert found == "worse" and ratios["mean"].value == pytest.approx(2.8, rel=0.03)
+    assert ratios["p95"].value == pytest.approx(ratios["p99"].value, rel=0.1)
+    assert ratios["p99"].value == pytest.approx(10, rel=0.1)
+    assert teams.too_long_share(samples, TEAM).value == pytest.approx(0.2)
+    assert teams.too_long_share(samples, STREAM).value == 0
+
+
+def test_pooled_ratios_cover_as_often_as_they_say():
+    """Of another run's mean, where processes differ and a tenth of the copies is slow."""
+    rng, covered = np.random.default_rng(3), 0
+
+    def a_run():
+        samples = made({SERIAL: 1e-4, TEAM: 1e-4}, rounds=20)
+        for arm in samples.seconds:
+            each = np.exp(rng.normal(0, 0.05, (16, 1)) + rng.normal(0, 0.02, (16, 20)))
+            samples.seconds[arm] = 1e-4 * each * (1 + 4 * (rng.random((16, 20)) < 0.1))
+        return samples
+    for _ in range(200):
+        found, again = (teams.tail_ratio(a_run(), TEAM, "mean") for _ in range(2))
+        covered += found.low <= again.value <= found.high
+    assert covered >= 0.92 * 200
 
 def test_the_one_sided_bound_holds_as_often_as_it_says():
     """At the margin itself "no worse" may be said in 5 of 100 cases."""
     rng = np.random.default_rng(8)
     wrong = sum(estimate.interval(rng.normal(0, 1, 16), level=0.90).high < 0 for _ in range(400))
     assert wrong <= 0.05 * 400
+
+
+def test_what_a_load_gets_done_is_per_time_of_the_copy():
+    """Twice as long and as much work: half the throughput."""
+    work = {SERIAL: {"load work": [np.full(12, 6e-9)] * 16}, TEAM: {"load work": [
+        np.full(12, 6e-9)] * 16}}
+    samples = made({SERIAL: 2e-4, TEAM: 4e-4}, channels=work)
+    assert load.load_throughput(samples, TEAM, SERIAL).value == pytest.approx(0.5, rel=0.02)
+    assert load.load_throughput(made({SERIAL: 2e-4, TEAM: 4e-4}), TEAM, SERIAL) is None
+    work[TEAM]["load work"] = [np.zeros(12)] * 16
+    assert load.load_throughput(samples, TEAM, SERIAL) is None
+
+
+def test_the_callers_share_is_of_all_shared_parts():
+    counts = {TEAM: {"parts": np.full(16, 24), "drained": np.full(16, 18)}}
+    samples = made({SERIAL: 2e-4, TEAM: 4e-4}, counts=counts)
+    assert load.drained_share(samples, TEAM).value == pytest.approx(0.75)
+    assert load.drained_share(samples, SERIAL) is None
+
+
+def test_a_team_says_so_where_it_does_not_copy_as_posted():
+    other = TEAM.replace("movnti", "movsb")
+    samples = made({SERIAL: 2e-4, STREAM: 2e-4, other: 1e-4, TEAM: 1e-4})
+    works = policy_of(Variant.parse(TEAM)).label
+    assert labels.arm_label(samples, other) == works
+    assert labels.arm_label(samples, TEAM) == f"{works}, with movnti"
+    assert labels.labels_of([samples]) == [works, f"{works}, with movnti"]
+
+
+def listed_batches(per_folio):
+    """A cell of a way's seconds per folio, by folios in a call."""
+    return made({"serial:bulk:movsb" + (f":folios={count}" if count > 1 else ""): count * each
+                 for count, each in per_folio.items()})
+
+
+def test_the_best_batch_is_the_shortest_that_is_as_fast_as_any():
+    cell = listed_batches({1: 4e-4, 4: 2e-4, 16: 2e-4, 32: 3e-4})
+    way, = batch.ways_of(cell)
+    assert way == "serial: movsb" and [*batch.by_folios([cell], way)] == [1, 4, 16, 32]
+    assert batch.best_batch([cell], way) == 4
+    assert batch.per_byte(cell, "serial:bulk:movsb:folios=4").value == pytest.approx(2, rel=0.02)
+    away = batch.first_folio_seconds(cell, "serial:bulk:movsb:folios=16", 0.5)
+    assert away == pytest.approx(16 * 2e-4, rel=0.02)
 
 
 def test_late_is_later_than_a_whole_best_serial_copy():

@@ -13,6 +13,7 @@ from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, powers, that_fit
+from artifact.policies import PATIENT
 from artifact.samples import Samples
 from artifact.sizes import format_size, spoken
 
@@ -31,7 +32,7 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     amounts = ["", *(f":folios={count}" for count in batches),
                *(f":bytes={format_size(size)}"
                  for size in powers(4, crew.sizes.base, crew.sizes.huge)[:-1])]
-    ways = crew.parallel(without={"padata", "low", "idle", "chunks-low", "pick-idle"})
+    ways = crew.parallel(without={*PATIENT, "2017-nice-0", "padata-finer", "pick-idle"})
     return [Cell("break-even", "sizes", (*crew.options, f"--rounds={rounds}"),
                  tuple(arm + amount for amount in amounts for arm in (*crew.serial, *ways)),
                  2 * processes, resolution=0.10, quiet=True, sharpness=0.10)], too_large
@@ -110,18 +111,18 @@ def sizes_figure(cells: list[Samples]) -> Figure:
 
 def _base_pages(ax: Axes, samples: Samples) -> None:
     base = min(samples.cell.of(arm).copied for arm in teams.teams(samples))
-    labels = ["best serial copy"]
+    names = ["best serial copy"]
     times = [teams.serial_seconds(samples, _of_size(samples, base)[0])]
     for arm in _of_size(samples, base):
-        labels.append(samples.cell.policy(arm).label)
+        names.append(samples.cell.policy(arm).label)
         times.append(float(np.median(samples.seconds[arm])))
-    ax.barh(range(len(labels)), [1e6 * t for t in times], color="0.75")
+    ax.barh(range(len(names)), [1e6 * t for t in times], color="0.75")
     for y, seconds in enumerate(times):
         ax.annotate(f" {1e6 * seconds:.3g} us", (1e6 * seconds, y), va="center", fontsize="small")
     low, high = published_page_us()
     ax.axvspan(low, high, color="0.45", alpha=0.5,
                label=f"published for threads, 2016: {low:.1f} to {high:.1f} us")
-    ax.set_yticks(range(len(labels)), labels, fontsize="small")
+    ax.set_yticks(range(len(names)), names, fontsize="small")
     ax.invert_yaxis()
     drawing.log_axis(ax, "x", f"us for one page of {spoken(base)}")
     ax.set_xlim(right=6 * max(1e6 * max(times), high))

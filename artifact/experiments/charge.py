@@ -11,6 +11,7 @@ from artifact import drawing, estimate, labels, teams
 from artifact.cells import CALLER_CPU, WORKERS_CPU, Cell
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, that_fit
+from artifact.policies import PATIENT
 from artifact.problem import Misuse
 from artifact.samples import Samples
 
@@ -31,7 +32,7 @@ def cells(host: Host, crew: Teams, limit_percent: int, processes: int,
     if refused or not that_fit(host, crew.sizes.huge, (BATCH,))[0]:
         return [], skipped
     ways = crew.parallel(f":folios={BATCH}", without={
-        "2025", "low", "idle", "chunks-low", "pick-idle", "spin"})
+        *PATIENT, "2017-nice-0", "2025", "padata-finer", "pick-idle", "spin"})
     copies = (*(f"{arm}:folios={BATCH}" for arm in crew.serial), *ways)
     free, limited = max(1, rounds // 2), max(1, rounds // 3)    # five times as long, and more
     return [Cell("charge", label, (*crew.options, *limit, "--pause=10000", f"--rounds={n}"),
@@ -50,6 +51,11 @@ def charged_share(samples: Samples, arm: str) -> float:
     return float(caller / (caller + workers))
 
 
+def overrun(samples: Samples, arm: str) -> float:
+    """CPU time beyond what the caller's cgroup is charged, over that, which a limit bounds."""
+    return 1 / charged_share(samples, arm) - 1
+
+
 def charge_figure(cells: list[Samples]) -> Figure:
     """A migrator with a CPU limit: who is charged for its workers?"""
     cells = sorted(cells, key=lambda samples: samples.cell.label != "free")
@@ -57,7 +63,7 @@ def charge_figure(cells: list[Samples]) -> Figure:
     fig, panels = drawing.rows_of_panels(len(cells), names, width=5)
     for ax, samples in zip(panels, cells):
         limit, best = samples.cell.option("limit"), estimate.best_serial(samples)
-        rows = {samples.cell.policy(arm).label: estimate.speedup(samples, arm, best)
+        rows = {labels.arm_label(samples, arm): estimate.speedup(samples, arm, best)
                 for arm in teams.teams(samples)}
         drawing.ratio_dots(ax, names, rows, samples)
         drawing.at_one(ax)
@@ -65,7 +71,9 @@ def charge_figure(cells: list[Samples]) -> Figure:
         ax.set_title((f"limited to {limit} % of a CPU" if limit else "no limit") +
                      f"\nbest serial: {estimate.gbps(samples, best):.1f} GB/s")
         ax.set_xlabel("throughput over the best serial copy's, 64 folios")
-        drawing.columns(ax, names, {"charged\nto migrator": {
-            samples.cell.policy(arm).label: labels.percent(charged_share(samples, arm))
-            for arm in teams.teams(samples)}})
+        drawing.columns(ax, names, {heading: {
+            labels.arm_label(samples, arm): labels.percent(number(samples, arm))
+            for arm in teams.teams(samples)} for heading, number in (
+                ("charged\nto migrator", charged_share), ("beyond\nits quota", overrun))
+            if limit or number is charged_share})
     return fig

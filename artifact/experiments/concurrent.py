@@ -12,6 +12,7 @@ from artifact import drawing, estimate, teams
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, doubling, on_cpus, that_fit
+from artifact.policies import PATIENT
 from artifact.problem import Misuse
 from artifact.samples import Samples
 
@@ -34,7 +35,7 @@ def cells(host: Host, crew: Teams, migrators: Iterable[int], processes: int,
             raise Misuse(f"migrators: {count}", f"more than four for each of {cpus} CPUs",
                          f"give at most {4 * cpus}")
     fitting, too_large = that_fit(host, crew.sizes.huge, [count * copies for count in wanted])
-    ways = crew.parallel(without={"pick-idle", "spin", "low", "idle", "chunks-low"})
+    ways = crew.parallel(without={*PATIENT, "2017-nice-0", "pick-idle", "spin"})
     options = (*crew.sizes.options, on_cpus(host.near))
     # One migrator makes one copy in a sample: more samples make up for it.
     found = [Cell("concurrent", f"{count}-migrators",

@@ -84,7 +84,7 @@ def phases_figure(cells: list[Samples]) -> Figure:
     for samples, marker in zip(empty[:-1], "|x+"):
         arms = teams.teams(samples)
         nothing.plot([moments_us(samples, arm)[-1] for arm in arms],
-                     [names.index(samples.cell.policy(arm).label) for arm in arms], marker,
+                     [names.index(labels.arm_label(samples, arm)) for arm in arms], marker,
                      color="black", label=f"the same {_after(samples)}", markersize=7)
     for (text, seconds), style in zip(instruments(empty[-1]).items(), (":", "-.")):
         drawing.line(nothing, 1e6 * seconds, style, f"round trip: {text}")
@@ -94,7 +94,7 @@ def phases_figure(cells: list[Samples]) -> Figure:
     copy.set_title(f"one huge page, {_after(whole)}")
     best = teams.cpu_per_gib(whole, estimate.best_serial(whole))
     drawing.columns(copy, names, {"CPU time over\nbest serial\'s": {
-        whole.cell.policy(arm).label: f"{teams.cpu_per_gib(whole, arm) / best:.1f}x"
+        labels.arm_label(whole, arm): f"{teams.cpu_per_gib(whole, arm) / best:.1f}x"
         for arm in teams.teams(whole)}})
     for ax in (nothing, copy):
         ax.set_xlabel("us since the call")
@@ -110,7 +110,7 @@ def phases_figure(cells: list[Samples]) -> Figure:
 def _segments(ax: Axes, samples: Samples, names: list[str]) -> None:
     """A bar for each policy, of the phases one after the other."""
     for arm in teams.teams(samples):
-        y, begins = names.index(samples.cell.policy(arm).label), 0.0
+        y, begins = names.index(labels.arm_label(samples, arm)), 0.0
         for i, ends in enumerate(moments_us(samples, arm)):
             ax.barh(y, ends - begins, left=begins, height=0.62, color=drawing.COLOURS[i])
             begins = ends

@@ -23,7 +23,7 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], folios: Iterable[int], pr
           rounds: int) -> list[Cell]:
     """A cell for each number of folios in a call."""
     spread = host.placements["spread"]
-    arms = _crossed(unique((host.copy_page, *chosen)), min(8, len(host.cpus)))
+    arms = _crossed(host.copy_page, chosen, min(8, len(host.cpus)))
     return [Cell("factorial", f"{count}-folio",
                  (*sizes.options, on_cpus(spread), rounds_of_batches(rounds, count)),
                  tuple(folios_of(arm, count) for arm in arms), processes,
@@ -31,21 +31,23 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], folios: Iterable[int], pr
                  sharpness=0.04 if count == 1 else 0.07) for count in unique(folios)]
 
 
-def _crossed(primitives, threads) -> list[str]:
-    """{serial, parallel} x {per page, bulk}, woken and spinning workers."""
+def _crossed(copy_page: str, chosen: list[str], threads: int) -> list[str]:
+    """{serial, parallel} x {per page, bulk}, woken and spinning workers: as in 2017
+    with the copy_page() of then, as today with each other routine."""
     variants = []
-    for p in primitives:
-        variants += [f"serial:page:{p}:map=2017", f"serial:bulk:{p}"]
-        variants += [f"parallel:{rule}:{p}{cost}:threads={threads}{dispatch}"
+    for p in unique((copy_page, *chosen)):
+        loop = f"{p}:map={'2017' if p == copy_page else '2026'}"
+        variants += [f"serial:page:{loop}", f"serial:bulk:{p}"]
+        variants += [f"parallel:{rule}:threads={threads}{dispatch}"
                      for dispatch in ("", ":dispatch=spin")
-                     for rule, cost in (("page", ":map=2017"), ("bulk", ""))]
+                     for rule in (f"page:{loop}", f"bulk:{p}")]
     return variants
 
 
 def share_of_batching(samples: Samples, primitive: str, dispatch: str,
                       level: float = estimate.LEVEL) -> estimate.Estimate | None:
-    """The share of an N-thread bulk copy's gain, over the serial 2017 loop,
-    that the serial bulk copy has alone; None where threads gain nothing."""
+    """The share of an N-thread bulk copy's gain, over the serial loop of the same
+    routine, that the serial bulk copy has alone; None where threads gain nothing."""
     loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
         ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", dispatch)))
     return estimate.share(estimate.log_speedups(samples, bulk, loop),
@@ -58,7 +60,7 @@ def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> 
                               dispatch=dispatch)[0]
 
 
-# By what is called, the steps from the serial 2017 loop on.
+# By what is called, the steps from the serial loop on.
 STEPS = {"page": (("parallel", "page", "wake"), ("parallel", "page", "spin")),
          "bulk": (("serial", "bulk", "wake"), ("parallel", "bulk", "wake"),
                   ("parallel", "bulk", "spin"))}
@@ -68,7 +70,7 @@ STEP_MARKERS = {("serial", "wake"): ("s", "serial"), ("parallel", "wake"): ("o",
 
 
 def factorial_figure(cells: list[Samples]) -> Figure:
-    """Batching and threading told apart: from the serial 2017 loop of each copy routine to
+    """Batching and threading told apart: from the serial loop of each copy routine to
     bulk calls, threads, and threads that spin; and what share of it batching alone gives."""
     fig, panels = drawing.subplots(1, len(cells) + 1, figsize=(6 + 5.5 * len(cells), 6),
                                    width_ratios=[3] * len(cells) + [2])
@@ -82,7 +84,7 @@ def factorial_figure(cells: list[Samples]) -> Figure:
         ax.set_xlim(min(shown) - 0.08, max(shown) + 0.08)
         drawing.label_rows(ax, list(primitives))
         ax.set_title(labels.folios_label(samples))
-        ax.set_xlabel("speed over the serial 2017 loop of the same copy routine")
+        ax.set_xlabel("speed over the serial loop of the same copy routine")
         drawing.columns(ax, list(primitives), {"batching's share\nof the gain": {
             p: _share_text(samples, p) for p in primitives}}, width=90)
     for rule, colour in zip(STEPS, drawing.COLOURS):

@@ -37,7 +37,8 @@ def cells(crew: Teams, loads: Iterable[int], processes: int, rounds: int) -> lis
     return [under_load("load", each, crew.options, rounds * (5 if each > 100 else 3),
                        processes * 5 // 2 if each > 100 else 2 * processes,
                        sharpness=0.02 if each > 100 else 0.06,
-                       variants=(*crew.serial, *crew.parallel(":observe=phases")))
+                       variants=(*crew.serial, *crew.parallel(":observe=phases"),
+                                 *crew.not_as_posted(":observe=phases")))
             for each in wanted]
 
 
@@ -81,7 +82,7 @@ def start_delay_figure(cells: list[Samples]) -> Figure:
     for x, samples in enumerate(cells):
         for arm in teams.teams(samples):
             text, share = _lateness(samples, arm)
-            drawing.field(ax, x, names.index(samples.cell.policy(arm).label), text,
+            drawing.field(ax, x, names.index(labels.arm_label(samples, arm)), text,
                           shade(0.6 * share) if share is not None else "0.93")
     drawing.label_rows(ax, names)
     drawing.label_columns(ax, [f"{teams.load_percent(samples)} %" for samples in cells])
@@ -118,57 +119,98 @@ def _idle_pick(samples: Samples) -> dict[str, str]:
             **{f"{text} with {who}": f(samples, each) for who, each in (
                 ("idle CPUs only", arm), ("any CPU", any_cpu)) for text, f in (
                 ("time", lambda s, a: str(teams.time_ratio(s, a))),
-                ("p95", lambda s, a: f"{teams.tail_ratio(s, a):.2f}"))}}
+                ("p95", lambda s, a: f"{teams.tail_ratio(s, a, 'p95').value:.2f}"))}}
 
 
 VERDICTS = {"no worse": drawing.COLOURS[2], "open": "0.45", "worse": drawing.COLOURS[3]}
 SIGNS = {"no worse": "\N{CHECK MARK}", "open": "?", "worse": "\N{MULTIPLICATION X}"}
-STRIP = 0.8, 1.3        # of time ratios, in which a margin of some percent can be seen
 
 
 def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
-    """Time of each policy over the best serial copy's, by load, with the verdict of a
-    one-sided test; beside it the same around the margin. Below, the series as posted.
+    """Mean, p95 and p99 of each policy's times over the best serial copy's, by load, with
+    the verdict of one-sided tests; and how many copies take far longer than a serial one.
 
-    cells: of load and of posted.
+    cells: of load and of posted; the latter, of more rounds, are taken where both have
+    a policy.
     """
-    loaded, posted = ([samples for samples in cells if samples.cell.experiment == name]
-                      for name in ("load", "posted"))
-    loads = sorted({teams.load_percent(samples) for samples in cells})
-    names = labels.labels_of(loaded)
-    below = [f"as posted, {label}" for label in labels.labels_of(posted)]
-    fig, (grid, strip) = drawing.subplots(
-        1, 2, figsize=(7 + 1.7 * len(loads), 1.9 + 0.36 * len(names + below)), sharey=True,
-        width_ratios=[1.7 * len(loads), 4])
-    for samples in (*loaded, *posted):
-        x = loads.index(teams.load_percent(samples))
-        rows = names if samples in loaded else below
-        for arm in teams.teams(samples):
-            label = samples.cell.policy(arm).label
-            y = names.index(label) if rows is names else \
-                len(names) + below.index(f"as posted, {label}")
-            ratio, verdict = teams.no_worse(samples, arm, margin_percent)
-            drawing.field(grid, x, y, f"{SIGNS[verdict]} {_short(ratio)}", VERDICTS[verdict], 0.22)
-            drawing.dot_within(strip, STRIP, ratio, y + 0.16 * (x - (len(loads) - 1) / 2),
-                               VERDICTS[verdict], drawing.MARKERS[x % 7],
-                               estimate.is_stable(samples))
-    drawing.label_rows(grid, names + below)
-    drawing.label_columns(grid, [f"{load} %" for load in loads])
-    grid.set_xlabel("background load of each CPU")
-    grid.set_title("time over the best serial copy's", fontsize="medium")
-    drawing.at_one(strip)
-    drawing.line(strip, 1 + margin_percent / 100, "--", f"margin, fixed beforehand: {margin_percent} %")
-    strip.set_xlim(*STRIP)
-    strip.set_xlabel("the same, around the margin")
-    for x, load in enumerate(loads):
-        strip.plot([], [], drawing.MARKERS[x % 7], color="0.3", label=f"load of {load} %")
+    found = {(labels.arm_label(samples, arm), teams.load_percent(samples)): (samples, arm)
+             for name in ("load", "posted") for samples in cells
+             if samples.cell.experiment == name for arm in teams.teams(samples)}
+    loads = sorted({percent for _, percent in found})
+    names = labels.labels_of(cells)
+    fig, (means, tails) = drawing.subplots(
+        1, 2, figsize=(4 + 3 * len(loads), 1.9 + 0.36 * len(names)), sharey=True,
+        width_ratios=[1.25, 1])
+    for (label, percent), each in found.items():
+        ratios, verdict = teams.no_worse(*each, margin_percent)
+        x, y, colour = loads.index(percent), names.index(label), VERDICTS[verdict]
+        drawing.field(means, x, y, f"{SIGNS[verdict]} {_short(ratios['mean'])}", colour, 0.22)
+        drawing.field(tails, x, y, f"{_digits(ratios['p95'].value)}, {_digits(ratios['p99'].value)}; "
+                      f"{labels.percent(teams.too_long_share(*each).value)}", colour, 0.22)
+    drawing.label_rows(means, names)
+    for ax in (means, tails):
+        drawing.label_columns(ax, [f"{load} %" for load in loads])
+        ax.set_xlabel("background load of each CPU")
+    means.set_title(f"mean time over the best serial copy's (margin: {margin_percent} %)",
+                    fontsize="medium")
+    tails.set_title(f"p95 and p99 likewise; copies over {teams.TOO_LONG}x its median",
+                    fontsize="medium")
     for verdict, colour in VERDICTS.items():
-        strip.plot([], [], "o", color=colour, label=f"{SIGNS[verdict]} {verdict}")
-    drawing.legend_below(fig, strip)
+        means.plot([], [], "s", color=colour, label=f"{SIGNS[verdict]} {verdict}")
+    drawing.legend_below(fig, means)
+    return fig
+
+
+def load_throughput(samples: Samples, arm: str, over: str) -> Estimate | None:
+    """The background load's own throughput during a copy by ``arm``, over the same during
+    one by ``over``; None where it was not counted, or a process shows none."""
+    rates = []
+    for each in (arm, over):
+        work = samples.channels[each].get("load work")
+        if not work:
+            return None
+        rates.append(np.array([units.sum() for units in work]) / samples.seconds[each].sum(axis=1))
+    if not all(rate.all() for rate in rates):
+        return None
+    return estimate.exponential(estimate.interval(np.log(rates[0] / rates[1])))
+
+
+def drained_share(samples: Samples, arm: str) -> Estimate | None:
+    """Share, 0..1, of shared parts that the caller copied itself; None where parts are fixed."""
+    counts = samples.counts[arm]
+    return estimate.rate(counts["drained"], counts["parts"]) if "parts" in counts else None
+
+
+def under_load_figure(cells: list[Samples]) -> Figure:
+    """What the background load itself gets done during a copy, and what share of shared
+    work the caller does alone."""
+    cells = sorted((s for s in cells if teams.load_percent(s)), key=teams.load_percent)
+    names = labels.labels_of(cells)
+    fig, (gets, drained) = drawing.subplots(1, 2, sharey=True, width_ratios=[1.5, 1], figsize=(
+        5 + 2.7 * len(cells), 1.9 + 0.36 * len(names)))
+    red, blue = (drawing.pyplot().get_cmap(name) for name in ("Oranges", "Blues"))
+    for x, samples in enumerate(cells):
+        best = estimate.best_serial(samples)
+        for arm in teams.teams(samples):
+            y = names.index(labels.arm_label(samples, arm))
+            ratio, share = load_throughput(samples, arm, best), drained_share(samples, arm)
+            drawing.field(gets, x, y, _short(ratio) if ratio else "not counted",
+                          red(0.7 * min(max(1 - ratio.value, 0.0), 1.0)) if ratio else "0.93")
+            drawing.field(drained, x, y, labels.percent(share.value) if share else "",
+                          blue(0.6 * share.value) if share else "0.96")
+    drawing.label_rows(gets, names)
+    for ax, title in ((gets, "the load's throughput during a copy,\nover that beside serial copies"),
+                      (drained, "parts that the caller copied itself,\nof those that are shared out")):
+        drawing.label_columns(ax, [f"{teams.load_percent(samples)} %" for samples in cells])
+        ax.set_xlabel("background load of each CPU")
+        ax.set_title(title, fontsize="medium")
     return fig
 
 
 def _short(ratio: estimate.Estimate) -> str:
-    value, low, high = (f"{each:.2f}" if each < 10 else f"{each:.3g}"
-                        for each in (ratio.value, ratio.low, ratio.high))
+    value, low, high = map(_digits, (ratio.value, ratio.low, ratio.high))
     return f"{value} [{low}, {high}]"
+
+
+def _digits(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}" if ratio < 10_000 else f"{ratio:.0e}"

@@ -9,7 +9,7 @@ from artifact.ingredients import Sizes, folios_of, on_cpus
 
 def cells(host: Host, sizes: Sizes, folios: int, processes: int, rounds: int) -> list[Cell]:
     """One cell, of the largest batch."""
-    own, spread = host.copy_page, host.placements["spread"]
+    own, spread = host.folio_mc_copy, host.placements["spread"]
     return [Cell("one-worker", f"{folios}-folio",
                  (*sizes.options, on_cpus(spread), f"--rounds={2 * rounds}"),
                  (folios_of(f"serial:bulk:{own}", folios),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 
 import numpy as np
@@ -12,26 +13,33 @@ from artifact.cells import Cell
 from artifact.experiments.victim import ALONE
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, that_fit
+from artifact.policies import BY_ID
 from artifact.samples import Samples
 from artifact.sizes import format_size
 
 if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BATCH = 64      # folios
 
 
 def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
-    """A cell for each cache: half a folio, a folio and a batch went through it."""
+    """A cell for each cache of the CPU that copies alone: half a folio, a folio and a batch
+    went through it. And one for each cache of a worker's CPU, beside the first posted series."""
     huge = crew.sizes.huge
     batch, too_large = that_fit(host, huge, (BATCH,))
     half = () if huge % 128 else (f":bytes={format_size(huge // 2)}",)
-    amounts = (*half, "", *(f":folios={count}" for count in batch))
-    return [Cell("recovery", name,
-                 (*crew.options, f"--recover={name}", f"--rounds={max(1, rounds // 3)}"),
-                 (ALONE, *(arm + amount for arm in crew.serial for amount in amounts)),
-                 processes, resolution=0.25, quiet=True, sharpness=0.10)
-            for name in ("l2", "llc")], too_large
+    whole = ("", *(f":folios={count}" for count in batch))
+    teams = crew.parallel(without=BY_ID.keys() - {crew.first_posted}) + crew.not_as_posted()
+    arms = {"": [arm + amount for arm in crew.serial for amount in (*half, *whole)],
+            "-worker": [arm + amount for arm in (crew.serial[0], *teams) for amount in whole]}
+    return [Cell("recovery", name + where,
+                 (*crew.options, f"--recover={name}", *(("--recover-on=worker",) if where else ()),
+                  f"--rounds={max(1, rounds // 3)}"),
+                 (ALONE, *some), processes, resolution=0.25, quiet=True, sharpness=0.10)
+            for where, some in arms.items() for name in ("l2", "llc")
+            if not where or crew.threads], too_large
 
 
 def _passes(samples: Samples, arm: str) -> np.ndarray:
@@ -41,32 +49,41 @@ def _passes(samples: Samples, arm: str) -> np.ndarray:
 
 
 def recovery_figure(cells: list[Samples]) -> Figure:
-    """Passes over a working set after a copy went through the caches."""
-    fig, panels = drawing.subplots(1, len(cells), figsize=(2 + 5 * len(cells), 4.8), squeeze=False)
-    for ax, samples in zip(panels[0], cells):
-        alone = _passes(samples, ALONE)
-        amounts: dict[str, int] = {}
-        primitives = list(dict.fromkeys(samples.cell.of(arm).primitive
-                                        for arm in samples.cell.variants[1:]))
-        for arm in samples.cell.variants[1:]:
-            what = samples.cell.of(arm)
-            amount = (f"{format_size(what.bytes)} of a folio" if what.bytes < samples.cell.folio
-                      else f"{what.folios} folio" + "s" * (what.folios != 1))
-            passes = _passes(samples, arm) / alone
-            colour = drawing.COLOURS[amounts.setdefault(amount, len(amounts))]
-            ax.plot(range(1, len(passes) + 1), passes, color=colour,
-                    marker="osDv^<>"[primitives.index(what.primitive) % 7],
-                    linestyle="-" if what.primitive == primitives[0] else "--",
-                    label=f"{what.primitive}: {amount}",
-                    markerfacecolor=colour if estimate.is_stable(samples) else "white")
-        drawing.at_one(ax, "y")
-        ax.set_yscale("log", base=2)
-        drawing.numbers(ax.yaxis, "{:.3g}")
-        size = format_size(int(samples.facts[0]["victim_bytes"]))
-        ax.set_title(f"working set of {size} ({samples.cell.label.upper()})"
-                     + labels.residence(samples))
+    """Passes over a working set after a copy went through the caches of its CPU."""
+    lines = math.ceil(len(cells) / 2)
+    fig, panels = drawing.subplots(lines, 2, figsize=(12, 0.6 + 4.4 * lines), squeeze=False)
+    for ax, samples in zip(panels.flat, cells):
+        _curves(ax, samples)
+    for unused in panels.flat[len(cells):]:
+        unused.set_axis_off()
+    for ax in panels[-1]:
         ax.set_xlabel("pass over the working set after the copy")
-    panels[0][0].set_ylabel("time of the pass over one with no copy before, median")
-    drawing.legend_below(fig, panels[0][0], columns=3)
-    fig.suptitle("How long a CPU's caches take to recover from a copy")
+    for ax in panels[:, 0]:
+        ax.set_ylabel("time over a pass with no copy before")
     return fig
+
+
+def _curves(ax: Axes, samples: Samples) -> None:
+    """A line for each way and amount: the colour tells the amount, the marker the way."""
+    alone, cell = _passes(samples, ALONE), samples.cell
+    amounts: dict[str, int] = {}
+    ways: dict[str, int] = {}
+    for arm in cell.variants[1:]:
+        what = cell.of(arm)
+        amount = (f"{format_size(what.bytes)} of a folio" if what.bytes < cell.folio
+                  else f"{what.folios} folio" + "s" * (what.folios != 1))
+        way = labels.arm_label(samples, arm) if what.parallel else f"serial, {what.primitive}"
+        nth = ways.setdefault(way, len(ways))
+        colour = drawing.COLOURS[amounts.setdefault(amount, len(amounts))]
+        passes = _passes(samples, arm) / alone
+        ax.plot(range(1, len(passes) + 1), passes, color=colour, marker=drawing.MARKERS[nth % 7],
+                linestyle="-" if not nth else "--", label=f"{way}: {amount}", markersize=5,
+                markerfacecolor=colour if estimate.is_stable(samples) else "white")
+    drawing.at_one(ax, "y")
+    ax.set_yscale("log", base=2)
+    drawing.numbers(ax.yaxis, "{:.3g}")
+    size = format_size(int(samples.facts[0]["victim_bytes"]))
+    where = "a worker's CPU" if cell.option("recover-on") == "worker" else "the CPU that copies"
+    ax.set_title(f"{size} ({cell.label.partition('-')[0].upper()}) on {where}"
+                 + labels.residence(samples), fontsize="medium")
+    ax.legend(fontsize="x-small", loc="upper right")

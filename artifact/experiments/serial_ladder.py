@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from artifact import ctools, drawing, estimate, labels, published
+from artifact import ctools, drawing, eras, estimate, labels, published
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Sizes, Skipped, unique
@@ -20,11 +20,11 @@ from artifact.samples import Samples
 if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# From the loop of 2017 to one call; {} is the primitive.
-LADDER = ("serial:page:{}:map=2017", "serial:page:{}:map=2026", "serial:page:{}",
-          "serial:bulk:{}")
-
-TODAY = LADDER[1]
+# From a loop as migration has it now to one call; {} is the primitive.
+LADDER = ("serial:page:{}:map=2026", "serial:page:{}", "serial:bulk:{}")
+TODAY = LADDER[0]
+# What it was in 2017, with CONFIG_PREEMPT_COUNT and without; {} is copy_page().
+THEN = ("serial:page:{}:map=2017", "serial:page:{}:map=2017-voluntary")
 
 
 def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
@@ -41,24 +41,28 @@ def cells(host: Host, sizes: Sizes, chosen: list[str], swept: list[str],
         "serial-ladder", "remote",
         (*sizes.options, f"--source-node={nodes[0]}", f"--destination-node={nodes[-1]}",
          f"--rounds={rounds}"),
-        unique(rung.format(p) for p in dict.fromkeys((host.copy_page, *swept))
-               for rung in (TODAY, *LADDER)), processes, sharpness=0.025)], ()
+        _arms(host, swept), processes, sharpness=0.025)], ()
 
 
 def _of_state(host: Host, chosen: list[str], sizes: Sizes, state: str, processes: int,
               rounds: int) -> Cell:
     """Every rung of every routine; of the slowest, which is the floor, just one."""
     source, destination = _two_states(state)
-    own, floor = host.copy_page, [p for p in chosen if "floor" in host.roles[p]]
-    others = [p for p in chosen if p != own and p not in floor]
+    floor = [p for p in chosen if "floor" in host.roles[p]]
     return Cell(
         "serial-ladder", f"{source}-{destination}",
         (*sizes.options, f"--source={source}", f"--destination={destination}", f"--rounds={rounds}"),
-        unique((*(rung.format(own) for rung in (TODAY, *LADDER)),
-                *(rung.format(p) for p in others for rung in LADDER),
+        unique((*_arms(host, [p for p in chosen if p not in floor]),
                 *(f"serial:bulk:{p}" for p in floor))), processes,
         # A migrated folio is in no cache: from these the claims are judged.
         sharpness=0.017 if state == "cold/cold" else 0.025)
+
+
+def _arms(host: Host, routines: Iterable[str]) -> tuple[str, ...]:
+    """Today's loop first; the loops of 2017; each rung of each routine."""
+    return unique((TODAY.format(host.folio_mc_copy), *(rung.format(host.copy_page) for rung in THEN),
+                   *(rung.format(p) for p in (host.folio_mc_copy, host.copy_page, *routines)
+                     for rung in LADDER)))
 
 
 def _two_states(text: str) -> tuple[str, str]:
@@ -70,15 +74,19 @@ def _two_states(text: str) -> tuple[str, str]:
 
 
 def speedups(samples: Samples) -> dict[str, estimate.Estimate]:
-    """What the answer rests on, by name: one call over both loops, the best call
-    over today's."""
-    own = samples.cell.own
-    loop_2017, loop_2026, _, bulk = (rung.format(own) for rung in LADDER)
-    return {
-        f"one bulk call over the 2026 loop, {own}": estimate.speedup(samples, bulk, loop_2026),
-        f"one bulk call over the 2017 loop, {own}": estimate.speedup(samples, bulk, loop_2017),
-        "best serial copy over the 2026 loop": estimate.speedup(
-            samples, estimate.best_serial(samples), loop_2026)}
+    """What the answer rests on, by name: one call over the first loop and over that of
+    2017, the best call over the first."""
+    bulk, loop = LADDER[-1].format(samples.cell.own), samples.cell.baseline
+    return {"one bulk call over the page-by-page loop": estimate.speedup(samples, bulk, loop),
+            "one bulk call over the loop of 2017": estimate.speedup(
+                samples, bulk, loop_2017(samples)),
+            "best serial copy over the page-by-page loop": estimate.speedup(
+                samples, estimate.best_serial(samples), loop)}
+
+
+def loop_2017(samples: Samples) -> str:
+    """The arm of the loop of 2017 with the copy_page() of then."""
+    return samples.cell.where(map="2017")[0]
 
 
 def published_bulk_pairs() -> pd.DataFrame:
@@ -94,28 +102,32 @@ def published_bulk_pairs() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-RUNGS = {"page 2017": "per page, 2017 bookkeeping", "page 2026": "per page, 2026 loop",
-         "page none": "per page, bare calls", "bulk none": "bulk, one call"}
+RUNGS = dict(zip((*THEN, *LADDER), (
+    "loop of 2017, with a preempt count", "loop of 2017, without (voluntary preemption)",
+    "loop of today", "a call per page, no bookkeeping", "one call")))
 
 
 SHOWN = 0.4, 1.7       # speeds over the loop; what is beyond is an arrow
 
 
 def ladder_figure(cells: list[Samples]) -> Figure:
-    """Speed of each copy routine over the loop of 2026, by how it is called, a panel for
-    each state of the caches."""
-    order = list(dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell)
-                               if TODAY.format(p) in cell.seconds))
+    """Speed of each copy routine over the loop of the cell's baseline, by how it is called,
+    a panel for each state of the caches; apart those that no kernel can call as they are."""
+    there = dict.fromkeys(p for cell in cells for p in _primitives_by_speed(cell))
+    order = sorted(there, key=lambda p: not ctools.a_kernel_can_call(p))
+    plain = sum(map(ctools.a_kernel_can_call, order))
     fig, panels = drawing.subplots(1, len(cells), figsize=(2.6 + 3 * len(cells),
                                    1.9 + 0.42 * len(order)), sharey=True, sharex=True, squeeze=False)
     for ax, samples in zip(panels[0], cells):
-        loop, stable = TODAY.format(samples.cell.own), estimate.is_stable(samples)
+        loop, stable = samples.cell.baseline, estimate.is_stable(samples)
         for y, primitive in enumerate(order):
             ax.axhspan(y - 0.5, y + 0.5, color="0.5", alpha=0.12 * (y % 2), linewidth=0)
-            for i, rung in enumerate(LADDER):
+            for i, rung in enumerate(RUNGS):
                 if (arm := rung.format(primitive)) in samples.seconds:
                     drawing.dot_within(ax, SHOWN, estimate.speedup(samples, arm, loop),
-                                       y + 0.2 * (i - 1.5), drawing.COLOURS[i], "o", stable)
+                                       y + 0.18 * (i - 2), drawing.COLOURS[i], "o", stable)
+        if plain < len(order):
+            ax.axhline(plain - 0.5, color="0.3", linewidth=1)
         drawing.at_one(ax)
         ax.grid(False, axis="y")
         ax.set_xlim(*SHOWN)
@@ -125,18 +137,22 @@ def ladder_figure(cells: list[Samples]) -> Figure:
     for i, label in enumerate(RUNGS.values()):
         panels[0][0].plot([], [], "o", color=drawing.COLOURS[i], label=label)
     drawing.legend_below(fig, panels[0][0])
-    fig.suptitle(f"The serial ladder: speed over the loop of 2026 with {cells[0].cell.own}")
+    fig.suptitle(f"The serial ladder, over {eras.told(cells[0].cell.baseline)}")
     return fig
 
 
 def _with_kernel_function(primitive: str) -> str:
-    """A routine's name, and beside it the function of the kernel that copies so."""
-    routine = ctools.listed()["primitives"].get(primitive, {"roles": ["libc"]})
-    found = [] if "libc" in routine["roles"] else re.findall(r"\w+\(\)", routine["description"])
+    """A routine's name, and beside it the function of a kernel that copies so."""
+    if era := eras.of(TODAY.format(primitive)):
+        return f"{primitive}: {era.functions.split()[-1]}"
+    routine = ctools.listed()["primitives"].get(primitive, {"roles": [ctools.LIBC_ROLE]})
+    found = [] if ctools.LIBC_ROLE in routine["roles"] else \
+        re.findall(r"\w+\(\)", routine["description"])
     return f"{primitive}: {found[0]}" if found else primitive
 
 
 def _primitives_by_speed(samples: Samples) -> list[str]:
     frame = estimate.table(samples)
     bulk = frame[frame["rule"] == "bulk"].sort_values("speedup", ascending=False)
-    return list(bulk["primitive"])
+    floor = {p for p, known in ctools.listed()["primitives"].items() if "floor" in known["roles"]}
+    return [p for p in bulk["primitive"] if p not in floor]

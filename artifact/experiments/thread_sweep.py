@@ -8,7 +8,7 @@ import math
 import typing
 from collections.abc import Iterable
 
-from artifact import drawing, estimate, labels, published, teams
+from artifact import ctools, drawing, estimate, labels, published, teams
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Sizes, Skipped, folios_of, on_cpus, rounds_of_batches, unique
@@ -20,6 +20,7 @@ if typing.TYPE_CHECKING:
 
 # Ways to help, by their options; the first two copy in the kernel's fashion.
 WAYS = ("", ":caller=waits", ":dispatch=spawn:caller=waits", ":dispatch=spin")
+CEILING_WAYS = ("", ":dispatch=spin")       # of what no kernel can call as it is
 COLUMNS = 3         # of the figure
 WAY_LABELS = {"wake works": "woken, caller copies too", "wake waits": "woken, caller waits",
               "spawn waits": "spawned per copy, caller waits",
@@ -47,11 +48,13 @@ def _arms(host: Host, chosen: list[str], counts: list[int]) -> tuple[str, ...]:
     """Every serial candidate for best, then each way to help at each count."""
     slow = {"floor", "careful", "nothing"}
     candidates = [p for p, lacks in host.lacks.items() if not lacks and not slow & {*host.roles[p]}]
-    own = host.copy_page
-    streaming = next((p for p in reversed(chosen) if "streaming" in host.roles[p]), None)
+    own = host.folio_mc_copy
+    best, ceiling = (next((p for p in reversed(chosen) if role in host.roles[p]), None)
+                     for role in ("flushcache", "streaming"))
     return unique([f"serial:bulk:{own}", *(f"serial:bulk:{p}" for p in candidates),
                    *(f"parallel:bulk:{p}:threads={n}{way}"
-                     for p in filter(None, (own, streaming)) for n in counts for way in WAYS)])
+                     for p, ways in ((own, WAYS), (best, WAYS), (ceiling, CEILING_WAYS)) if p
+                     for n in counts for way in ways)])
 
 
 def thread_counts(cpus: int) -> list[int]:
@@ -139,7 +142,8 @@ def _rows(samples: Samples) -> dict[tuple[str, str], str]:
     """The labels of the rows, in the order of the plan's routines and of WAYS."""
     there = dict.fromkeys(_row(samples, arm) for arm in teams.teams(samples))
     primitives = list(dict.fromkeys(primitive for primitive, _ in there))
-    return {(p, way): f"{p}: {label}" for p in primitives
+    return {(p, way): f"{p}{'' if ctools.a_kernel_can_call(p) else ' (FPU)'}: {label}"
+            for p in primitives
             for way, label in WAY_LABELS.items() if (p, way) in there}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from artifact import drawing, estimate, labels, older
+from artifact import ctools, drawing, estimate, labels, older
 from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.host import Host
@@ -43,7 +43,8 @@ def cells(host: Host, crew: Teams, victims: Iterable[str], window_ms: int, rate:
     return [Cell("victim", name,
                  (*crew.options, f"--victim={name}", f"--window={window_ms}", f"--rate={rate}",
                   f"--rounds={max(1, rounds // 2)}"),
-                 (ALONE, *crew.serial, *crew.parallel(without={"pick-idle"})),
+                 (ALONE, *crew.serial, *crew.parallel(without={"pick-idle"}),
+                  *crew.not_as_posted()),
                  processes, resolution=0.10, quiet=True, sharpness=0.025) for name in wanted]
 
 
@@ -53,8 +54,11 @@ def victim_rate(samples: Samples, arm: str) -> Estimate:
 
 
 def serial_in_windows(samples: Samples) -> str:
-    """The serial arm whose copies beside the victim are fastest."""
-    arms = [v for v in samples.cell.variants if samples.cell.of(v).strategy == "serial"]
+    """The serial arm whose copies beside the victim are fastest, of those that a kernel can
+    call as they are."""
+    cell = samples.cell
+    arms = [arm for arm in cell.where(strategy="serial")
+            if ctools.a_kernel_can_call(cell.of(arm).primitive)]
     return min(arms, key=lambda arm: _log_medians(samples, arm).mean())
 
 

@@ -71,13 +71,13 @@ class Choice:
 
 
 def default(host: Host) -> Choice:
-    """One bulk call of the routine that the kernel's copy_page() is here."""
-    return Choice(host.copy_page, threads=min(2, len(host.near)))
+    """One bulk call of the routine that migration calls here."""
+    return Choice(host.folio_mc_copy, threads=min(2, len(host.near)))
 
 
 def today(host: Host, choice: Choice) -> str:
     """The loop that everything is compared with, over as many folios."""
-    return folios_of(TODAY.format(host.copy_page), choice.folios)
+    return folios_of(TODAY.format(host.folio_mc_copy), choice.folios)
 
 
 def default_beside(host: Host, choice: Choice) -> str:

@@ -172,7 +172,8 @@ def _knobs(host: Host) -> dict[str, typing.Any]:
         "strategy": _dropdown("strategy", ways),
         "call": _typed("bytes per call", ["", "4K", "16K", "64K", "256K", "1M", "2M"]),
         "map": _dropdown("map cost per call", [
-            ("none", "none"), ("as today (2026)", "2026"), ("as in 2017", "2017")]),
+            ("none", "none"), ("as today (2026)", "2026"), ("as in 2017", "2017"),
+            ("as in 2017, voluntary preemption", "2017-voluntary")]),
         "policy": _dropdown("team", teams),
         "threads": _number("threads"),
         "huge": _typed("folio size", ["64K", "2M", "16M", "1G"]),

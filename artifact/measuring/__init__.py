@@ -2,4 +2,4 @@
 """Cells in, one pyperf file per finished cell out."""
 
 MINUTES = 12.0          # of measuring and drawing, unless asked for others
-AROUND = 0.15           # of them, until measuring begins and while answers are said
+AROUND = 0.25           # of them, until measuring begins and while answers are said

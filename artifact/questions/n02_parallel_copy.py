@@ -5,9 +5,9 @@ import dataclasses
 
 from artifact import estimate, teams
 from artifact.answer import Answer, times, verb, with_warnings
-from artifact.experiments import factorial, one_worker, thread_sweep
+from artifact.experiments import batch, factorial, one_worker, thread_sweep
 from artifact.host import Host
-from artifact.ingredients import ONE_CPU, Sizes, available, not_empty, positive, unique
+from artifact.ingredients import ONE_CPU, Sizes, available, not_empty, positive, teams_of, unique
 from artifact.measured import Measured
 from artifact.plan import Plan
 from artifact.problem import Misuse
@@ -22,7 +22,7 @@ class Parameters:
 
     base_page: str = "4K"
     huge_page: str = "2M"
-    primitives: tuple[str, ...] = ("own-then", "own-now", "libc", "fallback", "careful",
+    primitives: tuple[str, ...] = ("own-then", "own-now", "fallback", "careful", "flushcache",
                                    "streaming")
     threads: tuple[int, ...] = ()
     folios: tuple[int, ...] = (1, 16)
@@ -47,17 +47,18 @@ def plan(host: Host, p: Parameters) -> Plan:
     if cpus == 1:
         return Plan((), (*skipped, ONE_CPU))
     sweep, same = thread_sweep.cells(host, sizes, chosen, p.threads, p.folios, p.processes, p.rounds)
+    batches, too_large = batch.cells(host, teams_of(host, sizes, ()), p.processes, p.rounds)
     return Plan((*factorial.cells(host, sizes, chosen, p.folios, p.processes, p.rounds), *sweep,
-                 *one_worker.cells(host, sizes, max(p.folios), p.processes, p.rounds)),
-                unique((*skipped, *same)))
+                 *one_worker.cells(host, sizes, max(p.folios), p.processes, p.rounds), *batches),
+                unique((*skipped, *same, *too_large)))
 
 
 def answer(measured: Measured, p: Parameters) -> Answer:
     """The fastest team against the best serial copy, of one folio and of a batch."""
     spread = thread_sweep.spread_cells(measured.cells["threads"])
-    single, batch = spread[0], spread[-1]
+    single, many = spread[0], spread[-1]
     headlines, phrases = {}, []
-    for samples in (single, batch) if batch is not single else (single,):
+    for samples in (single, many) if many is not single else (single,):
         best = estimate.best_serial(samples)
         copied = samples.cell.of(best)
         found = []
@@ -71,12 +72,25 @@ def answer(measured: Measured, p: Parameters) -> Answer:
             team = samples.cell.of(arm)
             found.append(f"copying with {team.threads} {label} threads ({team.primitive}) "
                          f"{verb(ratio)} it, {times(ratio)}, and uses "
-                         f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time")
+                         f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time"
+                         + _same_sequence(samples, dispatch))
         phrases.append(f"With {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
-                       f"the best serial copy is one call of {copied.primitive}; "
+                       "the best serial copy without FPU state is one call of "
+                       f"{copied.primitive}; "
                        + ("; ".join(found) or "no team of two or more was asked for") + ".")
-    sentence = " ".join([*phrases, _share(measured.cells["factorial"][0])])
+    sentence = " ".join([*phrases, _share(measured.cells["factorial"][0]),
+                         *_batches(measured.cells.get("batch", []))])
     return Answer(with_warnings(sentence, measured.cells), headlines)
+
+
+def _same_sequence(samples: Samples, dispatch: str) -> str:
+    """The fastest team that copies as migration does, over one call that does."""
+    own = samples.cell.own
+    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
+    arm = teams.fastest_team(samples, dispatch, bulk, own)
+    if arm is None:
+        return ""
+    return f" ({own} by threads over one call of it: {times(estimate.speedup(samples, arm, bulk))})"
 
 
 def _share(samples: Samples) -> str:
@@ -89,5 +103,17 @@ def _share(samples: Samples) -> str:
             f"what spinning threads gain over the serial 2017 loop with {own}.")
 
 
+def _batches(cells: list[Samples]) -> list[str]:
+    """Which batch is best, and what its first folio pays; nothing where a run has none."""
+    phrases = []
+    for way in batch.ways_of(cells[0]) if cells else ():
+        found, best = batch.by_folios(cells, way), batch.best_batch(cells, way)
+        single, whole = (1e6 * batch.first_folio_seconds(*found[count], 0.5) for count in (1, best))
+        phrases.append(f"{way}: {best}, {times(batch.per_byte(*found[best]))} per byte, where the "
+                       f"first folio is away for {whole:.0f} us instead of {single:.0f}")
+    return [f"The shortest list that is as fast as any, over one folio in a serial call: "
+            f"{'; '.join(phrases)}."] if phrases else []
+
+
 QUESTION = Question("02-parallel-copy", Parameters, plan, answer,
-                    ("factorial", "threads", "one-worker"))
+                    ("factorial", "threads", "one-worker", "batch"))

@@ -20,13 +20,13 @@ from artifact.sizes import format_size, spoken
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """primitives: the serial candidates beside the kernel's own; teams copy with
-    the first of them that runs here. pauses_us: how long everybody slept before
-    a copy. loads: in the background, in percent of each CPU."""
+    """primitives: serial candidates beside the routine that migration calls, and
+    which the teams copy with. pauses_us: how long everybody slept before a copy.
+    loads: in the background, in percent of each CPU."""
 
     base_page: str = "4K"
     huge_page: str = "2M"
-    primitives: tuple[str, ...] = ("streaming",)
+    primitives: tuple[str, ...] = ("flushcache", "streaming")
     pauses_us: tuple[int, ...] = (0, 1000, 4000)
     loads: tuple[int, ...] = (0, 50, 100, 200)
     processes: int = 10

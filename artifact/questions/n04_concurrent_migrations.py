@@ -20,7 +20,7 @@ class Parameters:
 
     base_page: str = "4K"
     huge_page: str = "2M"
-    primitives: tuple[str, ...] = ("streaming",)
+    primitives: tuple[str, ...] = ("flushcache", "streaming")
     migrators: tuple[int, ...] = ()
     processes: int = 10
     rounds: int = 10

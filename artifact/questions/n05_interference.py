@@ -24,7 +24,7 @@ class Parameters:
 
     base_page: str = "4K"
     huge_page: str = "2M"
-    primitives: tuple[str, ...] = ("streaming",)
+    primitives: tuple[str, ...] = ("flushcache", "streaming")
     victims: tuple[str, ...] = ("integer", "l2", "llc", "stream", "timer")
     window_ms: int = 20
     rate: int = 500
@@ -82,7 +82,7 @@ def _test(samples: Samples, margin: int) -> str:
     verdicts: dict[str, list[str]] = {"no worse": [], "worse": [], "open": []}
     for arm in teams.teams(samples):
         verdicts[teams.no_worse(samples, arm, margin)[1]].append(
-            f"\"{samples.cell.policy(arm).label}\"")
+            f"\"{labels.arm_label(samples, arm)}\"")
     return (f"at {teams.load_percent(samples)} % load "
             f"{', '.join(verdicts['no worse']) or 'none'} "
             f"({len(verdicts['worse'])} are slower, {len(verdicts['open'])} open)")

@@ -24,7 +24,7 @@ class Parameters:
 
     base_page: str = "4K"
     huge_page: str = "2M"
-    primitives: tuple[str, ...] = ("streaming",)
+    primitives: tuple[str, ...] = ("flushcache", "streaming")
     scanned_cpus: tuple[int, ...] = (1, 4, 16, 64, 256)
     loads: tuple[int, ...] = (0, 50, 100, 200)
     processes: int = 10

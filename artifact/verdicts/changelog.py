@@ -10,19 +10,18 @@ import textwrap
 
 import numpy as np
 
-from artifact import estimate, labels, paths, rendering, teams
+from artifact import eras, estimate, labels, paths, rendering, teams
 from artifact.estimate import Estimate
 from artifact.experiments import ladder, live, load, victim
 from artifact.experiments.thread_sweep import spread_cells
 from artifact.measured import NOT_YET, Measured, mixture
 from artifact.problem import Lacking
 from artifact.samples import Samples
+from artifact.variant import Variant
 from artifact.verdicts import claims
 from artifact.verdicts.tests import Absent, Evidence
 
 COLUMNS = 75        # of a commit message, and of a mail that is quoted
-RUNG_NAMES = {"map=2017": "2017: cond_resched, kmap_atomic",
-              "map=2026": "today: kmap_local, cond_resched", "": "the calls alone"}
 
 
 def text(measured: Measured, found: list[claims.Verdict]) -> str:
@@ -39,7 +38,8 @@ def text(measured: Measured, found: list[claims.Verdict]) -> str:
     environment = rendering.environment(html=False)
     environment.filters["wrap"] = _wrapped
     written = environment.get_template("changelog.txt.j2").render(
-        ladder=_ladder(evidence), level=round(100 * estimate.LEVEL), threads=_threads(measured),
+        nodes=_nodes(measured), ladder=_ladder(evidence), level=round(100 * estimate.LEVEL),
+        threads=_threads(measured),
         harm=_harm(evidence), kernel=_kernel(evidence), machine=_machine(measured.machine),
         verdicts=_verdicts(found), run=run.name if run.may_measure else paths.DEFAULT_RUN,
         not_shown=_not_shown(measured), provisional=measured.provisional)
@@ -75,35 +75,44 @@ def _row(name: str, samples: Samples, arm: str, over: str) -> str:
 
 def _ladder(evidence: Evidence) -> dict:
     samples = evidence.samples("serial-ladder", "cold-cold")
-    own = samples.cell.own
-    loop, bulk = f"serial:page:{own}:map=2026", f"serial:bulk:{own}"
-    best = estimate.best_serial(samples)
+    own, loop = samples.cell.own, samples.cell.baseline
+    bulk, best = f"serial:bulk:{own}", estimate.best_serial(samples)
     return {"rows": [_row(name, samples, arm, loop) for arm, name in _names(samples).items()],
-            "own": own, "huge": samples.cell.option("huge"), "command": command(evidence),
+            "own": own, "era": eras.of(loop), "huge": samples.cell.option("huge"),
+            "command": command(evidence),
             "unstable": estimate.contradicts_itself(samples),
             "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
-                samples, bulk, loop), "one bulk call", "today's loop"),
+                samples, bulk, loop), f"one call of {own}", eras.told(loop)),
             "best": "" if best == bulk else _said(
                 estimate.speedup(samples, best, loop),
-                f"one call of {samples.cell.of(best).primitive}", "today's loop"),
-            "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over today's loop"}
+                f"one call of {samples.cell.of(best).primitive}", "the same loop"),
+            "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over the loop"}
 
 
 def _names(samples: Samples) -> dict[str, str]:
     """The arms of the ladder's rows, with what each is called."""
-    own, best = samples.cell.own, estimate.best_serial(samples)
-    names = {f"serial:page:{own}{':' + cost if cost else ''}": label
-             for cost, label in RUNG_NAMES.items()}
-    names[f"serial:bulk:{own}"] = "one call"
-    names.setdefault(best, f"one call, {samples.cell.of(best).primitive}")     # it may be the same
+    own, loop = samples.cell.own, samples.cell.baseline
+    names = {arm: _loop_name(arm) for arm in samples.cell.where(rule="page") if eras.of(arm)
+             and (arm == loop or samples.cell.of(arm).map.startswith("2017"))}
+    names[f"serial:page:{own}"] = f"the calls alone, {own}"
+    for arm, needs in ((f"serial:bulk:{own}", ""), (estimate.best_serial(samples), ""),
+                       (estimate.best_serial(samples, ceiling=True), " (FPU state)")):
+        names.setdefault(arm, f"one call, {samples.cell.of(arm).primitive}{needs}")
     return names
 
 
+def _loop_name(arm: str) -> str:
+    what, era = Variant.parse(arm), eras.of(arm)
+    assert era
+    voluntary = ", voluntary" if what.map.endswith("voluntary") else ""
+    return f"Linux {era.kernel} loop, {what.primitive}{voluntary}"
+
+
 def command(evidence: Evidence) -> list[str]:
-    """What measures the ladder again, over its loop of today: the parts of a line for a
+    """What measures the ladder again, over its first loop: the parts of a line for a
     shell, to be joined by spaces or, where that is too long, by a backslash and a new line."""
     samples = evidence.samples("serial-ladder", "cold-cold")
-    loop = f"serial:page:{samples.cell.own}:map=2026"
+    loop = samples.cell.baseline
     return ["make -C ctools && ctools/pagecopy",
             f"--processes={samples.processes} --rounds={samples.cell.rounds}",
             loop, *(arm for arm in _names(samples) if arm != loop)]
@@ -126,11 +135,32 @@ def _threads(measured: Measured) -> list[str]:
                 continue
             team = samples.cell.of(arm)
             name = f"{team.folios} folio(s), {team.threads} {word}, {team.primitive}"
-            lines.append(
-                f"  {name:<34}"
-                f"  {_ratio(estimate.speedup(samples, arm, best))}"
-                f"  {estimate.cpu_ratio(samples, arm, best).value:>5.2f}")
+            lines.append(_team_line(samples, name, arm, best))
+        lines += _same_sequence(samples)
     return lines
+
+
+def _nodes(measured: Measured) -> str:
+    """Where the teams of the table run, if there is a choice."""
+    if len(measured.machine["numa_nodes"]) < 2:
+        return ""
+    return " They use the CPUs of all NUMA nodes; those of what follows stay on one."
+
+
+def _same_sequence(samples: Samples) -> list[str]:
+    """The fastest woken team that copies as migration does, over one call that does."""
+    own = samples.cell.own
+    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
+    arm = teams.fastest_team(samples, "wake", bulk, own)
+    if arm is None:
+        return []
+    team = samples.cell.of(arm)
+    return [_team_line(samples, f"the same, {team.threads} woken, {own} over {own}", arm, bulk)]
+
+
+def _team_line(samples: Samples, name: str, arm: str, over: str) -> str:
+    return (f"  {name:<34}  {_ratio(estimate.speedup(samples, arm, over))}"
+            f"  {estimate.cpu_ratio(samples, arm, over).value:>5.2f}")
 
 
 def _harm(evidence: Evidence) -> list[str]:
@@ -152,29 +182,33 @@ def _posted(samples: Samples) -> tuple[str, str]:
 
 
 def _victims(evidence: Evidence) -> str:
-    kept, achieved, label = [], [], ""
+    kept, achieved, label, sequence = [], [], "", ""
     for name in evidence.measured.labels("victim"):
         if name == "timer":
             continue
         samples = evidence.samples("victim", name)
         label, arm = _posted(samples)
-        serial = victim.victim_rate(samples, estimate.best_serial(samples)).value
+        serial = victim.serial_in_windows(samples)
         kept.append(f"{labels.victim_label(samples)} {_ratio(victim.victim_rate(samples, arm))} "
-                    f"({serial:.3f} beside serial copies)")
+                    f"({victim.victim_rate(samples, serial).value:.3f} beside one call of "
+                    f"{samples.cell.of(serial).primitive})")
+        sequence = samples.cell.of(arm).primitive
         achieved.append(victim.copies_per_second(samples, arm))
     if not kept:
         raise Absent("no victims")
     return (f"Unrelated work on a worker's CPU keeps this share of its speed beside "
             f"{min(achieved):.0f} to {max(achieved):.0f} copies a second under the policy "
-            f"\"{label}\": {'; '.join(kept)}.")
+            f"\"{label}\", copying with {sequence}: {'; '.join(kept)}.")
 
 
 def _crowd(evidence: Evidence) -> str:
     samples = evidence.samples("concurrent", "2-migrators")
     label, arm = _posted(samples)
     ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
-    return _said(ratio, f"In total throughput, a pair of migrators under the policy \"{label}\"",
-                 "a pair of best serial copies") + "."
+    best = samples.cell.of(estimate.best_serial(samples, arm)).primitive
+    return _said(ratio, f"In total throughput, a pair of migrators under the policy \"{label}\", "
+                 f"copying with {samples.cell.of(arm).primitive},",
+                 f"a pair of single calls of {best}") + "."
 
 
 def _late(evidence: Evidence) -> str:
@@ -183,16 +217,20 @@ def _late(evidence: Evidence) -> str:
     found = load.late_share(samples, arm)
     if found is None:
         raise Absent("no worker began")
-    return (f"With every CPU loaded twice over, under the policy \"{label}\", a serial copy would "
-            "have finished before the last worker started in this share of the copies that any "
-            f"worker joined: {_ratio(found)}.")
+    best = samples.cell.of(estimate.best_serial(samples, arm)).primitive
+    return (f"With every CPU loaded twice over, under the policy \"{label}\", one call of {best} "
+            "would have finished before the last worker started in this share of the copies that "
+            f"any worker joined: {_ratio(found)}.")
 
 
 def _busy(evidence: Evidence) -> str:
     samples = evidence.samples("load", "200-percent")
     arm = teams.the_arm(samples, load.ANY_CPU)
-    return ("Under the same load a copy by bound workers at nice 0 takes "
-            f"{_ratio(teams.time_ratio(samples, arm))} times as long as the best serial copy.")
+    what, best = (samples.cell.of(each).primitive
+                  for each in (arm, estimate.best_serial(samples, arm)))
+    mean, tail = (_ratio(teams.tail_ratio(samples, arm, name)) for name in ("mean", "p99"))
+    return (f"Under the same load a copy with {what} by bound workers at nice 0 takes {mean} times "
+            f"as long in the mean as one call of {best}, and {tail} times at the 99th percentile.")
 
 
 def _kernel(evidence: Evidence) -> list[str]:
