@@ -3,13 +3,14 @@
 
 import dataclasses
 
-from artifact import labels, teams
-from artifact.answer import Answer, with_warnings
+from artifact import estimate, labels, teams
+from artifact.answer import Answer, times, with_warnings
 from artifact.experiments import charge, load, posted, recovery, victim
 from artifact.host import Host
 from artifact.ingredients import Sizes, positive, teams_of, unique
 from artifact.measured import Measured
 from artifact.plan import Plan
+from artifact.policies import BY_ID
 from artifact.questions.question import Question
 from artifact.samples import Samples
 
@@ -75,7 +76,20 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     if as_posted:
         sentence += (" The series as posted, with the kernel's own routine, against one serial call "
                      f"of it: {'; '.join(as_posted)}.")
-    return Answer(with_warnings(sentence, cells), headlines)
+    return Answer(with_warnings(" ".join([sentence, *_waiting(cells["load"])]), cells), headlines)
+
+
+def _waiting(cells: list[Samples]) -> list[str]:
+    """What it costs to wait for helpers that find nothing left; nothing where a run cannot tell."""
+    all_of_them, begun = BY_ID["padata-low"], BY_ID["padata-begun"]
+    costs = []
+    for samples in cells:
+        arms = [teams.arm_of(samples, policy.id) for policy in (all_of_them, begun)]
+        if arms[0] and arms[1]:
+            ratio = estimate.pooled_ratio(samples, arms[0], arms[1], teams.JUDGED["mean"])
+            costs.append(f"{times(ratio)} at {teams.load_percent(samples)} % load")
+    return ["Mean time of padata with helpers at nice 19 that waits for all of them, over one that "
+            f"waits only for those that began: {', '.join(costs)}."] if costs else []
 
 
 def _test(samples: Samples, margin: int) -> str:
