@@ -164,7 +164,7 @@ def _who_pays(evidence: Evidence) -> str:
     kept = []
     for label in evidence.measured.labels("victim"):
         samples = _found(evidence, "victim", label)
-        if label != "timer" and samples and \
+        if label not in victim.WAITING and samples and \
                 (arm := teams.arm_of(samples, teams.posted(samples).id)):
             kept.append((victim.victim_rate(samples, arm), samples))
     if not kept:

@@ -20,6 +20,7 @@
 	_(integer) \
 	_(l2)      \
 	_(llc)     \
+	_(lock)    \
 	_(stream)  \
 	_(timer)
 
@@ -33,6 +34,8 @@ const struct victim_kind *const victim_kinds[] = { VICTIMS(ENTRY) NULL };
 
 const char victim_no_memory[] =
 	"not enough memory for the victim: take another one";
+const char victim_no_thread[] =
+	"cannot make a thread for the victim: see ulimit -u and -v";
 
 struct victim {
 	const struct victim_kind *kind;
@@ -112,8 +115,7 @@ struct victim *victim_start(const struct victim_kind *kind, int cpu,
 	v->state = kind->open(kind, wrong);
 	if (!*wrong && start_on_cpu(&v->thread, cpu, victim_main, v)) {
 		kind->close(v->state);
-		*wrong = "cannot make a thread for the victim: see ulimit -u "
-			 "and -v";
+		*wrong = victim_no_thread;
 	}
 	if (*wrong) {
 		free(v);
@@ -165,14 +167,23 @@ struct victim_state victim_read(struct victim *v)
 	};
 	clockid_t clock;
 
-	if (v->kind->wakeups)
-		state.wakeups = v->kind->wakeups(v->state);
+	if (v->kind->waits)
+		state.waits = atomic_load(&v->kind->waits(v->state)->count);
 	if (!pthread_getcpuclockid(v->thread, &clock))
 		state.cpu_ns = clock_ns(clock);
 	return state;
 }
 
-uint64_t victim_lateness(const struct victim *v, size_t nth)
+void waits_add(struct waits *waits, uint64_t ns)
 {
-	return v->kind->lateness(v->state, nth);
+	size_t nth = atomic_load(&waits->count);
+
+	waits->ns[nth % WAITS_KEPT] = ns < UINT32_MAX ? (uint32_t)ns :
+							UINT32_MAX;
+	atomic_store(&waits->count, nth + 1);
+}
+
+uint64_t victim_wait_ns(const struct victim *v, size_t nth)
+{
+	return v->kind->waits(v->state)->ns[nth % WAITS_KEPT];
 }

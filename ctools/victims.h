@@ -5,6 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define WAITS_KEPT (1u << 20)
+
+/* All waits so far, of which the last are kept; one thread adds to them. */
+struct waits {
+	_Atomic size_t count;
+	uint32_t ns[WAITS_KEPT];
+};
+
+void waits_add(struct waits *waits, uint64_t ns);
+
 /*
  * Who suffers: work that has nothing to do with any copy. All of it is
  * threads of this process, so that none of it can outlive it. To add one:
@@ -24,9 +34,8 @@ struct victim_kind {
 	int chases;
 	/* Bytes a load from which must be slower, or its cache is not ours: */
 	size_t (*beyond)(void);
-	/* It sleeps: in place of units, how late its wake-ups came, in ns. */
-	size_t (*wakeups)(void *state);
-	uint64_t (*lateness)(void *state, size_t nth);
+	/* It waits: in place of units, how long for each time. */
+	const struct waits *(*waits)(void *state);
 };
 
 extern const struct victim_kind *const victim_kinds[]; /* ends with NULL */
@@ -39,7 +48,7 @@ const struct victim_kind *victim_find(const char *name);
 size_t victim_bytes(const struct victim_kind *kind);
 
 /* What to leave in *wrong. */
-extern const char victim_no_memory[];
+extern const char victim_no_memory[], victim_no_thread[];
 
 /* Half of the L2; and what no cache holds. */
 size_t half_of_l2(void);
@@ -69,12 +78,12 @@ struct victim_state {
 	uint64_t units; /* of work, all alike */
 	uint64_t cpu_ns;
 	uint64_t switches; /* involuntary */
-	size_t wakeups;
+	size_t waits;
 };
 
 struct victim_state victim_read(struct victim *v);
 
-/* How late the nth wake-up of a victim that sleeps came, in ns. */
-uint64_t victim_lateness(const struct victim *v, size_t nth);
+/* How long the nth wait of a victim that waits was. */
+uint64_t victim_wait_ns(const struct victim *v, size_t nth);
 
 #endif

@@ -169,7 +169,7 @@ def a_host(cpus=range(2), nodes=None, placements=None, lab_lacks="", **more):
         "copy_page": "movsq", "folio_mc_copy": "movsb", "migrator_copies": 8, "scan_most": 1024,
         "lacks": {name: "an arm64 CPU" if name.startswith(("ldp", "mops")) else "" for name in ROLES},
         "roles": {name: tuple(roles) for name, roles in ROLES.items()},
-        "victims": dict.fromkeys(("integer", "l2", "llc", "stream", "timer"), "a victim"),
+        "victims": dict.fromkeys(("integer", "l2", "llc", "lock", "stream", "timer"), "a victim"),
         "lab": Lab(lab_lacks, ("amd64", "rt", "highmem"), False, "00000000"), **more})
 
 

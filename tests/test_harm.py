@@ -182,15 +182,17 @@ def test_a_wake_up_that_is_periods_late_stands_for_those_it_missed():
     assert len(found) == 5 * 16
 
 
-def test_a_timer_that_never_woke_up_is_told_in_its_row():
+@pytest.mark.parametrize("label, never", [("timer", "never woke up"), ("lock", "never got it")])
+def test_a_victim_that_never_waited_is_told_in_its_row(label, never):
     woken = {"wakeup": [np.array([1e-5, 2e-5])] * 16}
     samples = made({ALONE: 1e-6, SERIAL: 1e-6, TEAM: 1e-6},
                    channels={ALONE: woken, SERIAL: woken})
-    samples = dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label="timer"))
+    samples = dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label=label))
     assert len(victim.wakeups(samples, TEAM)) == 0
     fig, ax = drawing.subplots()
     victim._wake_ups(ax, samples, {0: ALONE, 1: TEAM})
-    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("never woke up", 1)]
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [(never, 1)]
+    assert ax.get_xlabel().startswith({"timer": "us late", "lock": "us waited"}[label])
 
 
 WINDOWS = ("--victim=integer", "--window=20", "--rate=500")

@@ -146,7 +146,7 @@ def test_planted_kernels_are_not_in_the_program_people_use():
     (["alone:bulk:empty"], "nothing to time without --victim or --recover"),
     (["scan:hot:5000"], "give 1 to 1024"),
     (["scan:warm:5"], "unknown scan 'warm'"),
-    (["--victim=innocent"], "integer, l2, llc, stream or timer"),
+    (["--victim=innocent"], "integer, l2, llc, lock, stream or timer"),
     (["--recover=timer"], "l2 or llc"),
     (["--victim=l2", "--recover=l2"], "give one of --victim, --recover and --reader"),
     (["--victim=l2", "--reader=here"], "give one of --victim, --recover and --reader"),

@@ -321,6 +321,29 @@ def test_a_timer_tells_how_late_each_wake_up_came(pagecopy):
     assert max(late) < sum(windows)
 
 
+def test_a_lock_tells_how_long_each_hand_over_was_waited_for(pagecopy):
+    """Whoever waits asks at 1 kHz at most, and in every window of a machine that lets it."""
+    alone, = arms(pagecopy, *SMALL, "--victim=lock", "--window=20", "--rounds=5",
+                  "alone:bulk:empty").values()
+    waited, windows = alone["channels"]["wakeup"], alone["channels"]["window"]
+    assert len(windows) == 5 and 0 < len(waited) <= sum(windows) / 1e6 + 2 * len(windows)
+    assert alone["ns"] != [1] * 5
+
+
+@two_cpus
+@seen_in_time
+def test_a_lock_whose_holder_is_kept_from_its_cpu_is_waited_for(pagecopy):
+    """A planted routine keeps the holder's CPU for 2 ms; a lock is held for 20 us."""
+    ctools.build(ctools.PLANTED)
+    alone, starving = arms(
+        pagecopy, *SMALL, "--victim=lock", "--window=30", "--rate=200", "--rounds=8",
+        "alone:bulk:empty", "parallel:bulk:planted-starving:threads=2",
+        program=ctools.PLANTED).values()
+    middle, tail = statistics.median(alone["channels"]["wakeup"]), \
+        statistics.quantiles(starving["channels"]["wakeup"], n=10)[-1]
+    assert tail > 10 * middle
+
+
 @seen_in_time
 def test_a_pass_after_a_copy_is_slower_and_the_last_is_not(pagecopy):
     alone, copied = arms(pagecopy, "--pairs=64", "--backing=auto", "--recover=l2", "--rounds=8",
@@ -599,6 +622,7 @@ def test_teams_victims_and_load_are_clean_under_sanitizers(pagecopy, program, tm
     crowds = [f"{v}:migrators=3" for v in team if "pick" not in v and "observe" not in v]
     for options in (("--load=150", "--pause=50", *team, *crowds),
                     ("--victim=timer", "--window=5", "alone:bulk:empty", team[1]),
+                    ("--victim=lock", "--window=5", "alone:bulk:empty", team[1]),
                     ("--victim=l2", "--window=5", "alone:bulk:empty", team[4]),
                     ("--recover=l2", "alone:bulk:empty", team[4],
                      "parallel:bulk:libc:threads=2:dispatch=spin"),

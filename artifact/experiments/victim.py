@@ -22,6 +22,9 @@ if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALONE = "alone:bulk:empty"       # no migrator: what victims are compared with
+# Victims told by how long they waited, not by their speed: what that is called, and
+# what they did where they never did.
+WAITING = {"timer": ("us late", "never woke up"), "lock": ("us waited", "never got it")}
 
 
 def cells(host: Host, crew: Teams, victims: Iterable[str], window_ms: int, rate: int,
@@ -93,8 +96,8 @@ def copies_per_second(samples: Samples, arm: str) -> float:
 
 
 def wakeups(samples: Samples, arm: str) -> np.ndarray:
-    """Seconds that a timer victim's wake-ups came late, pooled: none where it never
-    woke up in a window. One that is periods late stands for those it missed as
+    """Seconds that a timer victim's wake-ups came late, or a lock was waited for, pooled:
+    none where it never woke up in a window. One that is periods late stands for those it missed as
     well, each a period less."""
     period = samples.facts[0].get("timer_ns", older.TIMER_NS) / 1e9
     late = np.concatenate([*samples.channels[arm].get("wakeup", []), np.array([])])
@@ -112,8 +115,8 @@ def victims_figure(cells: list[Samples]) -> Figure:
     """What is left of unrelated work on the first worker's CPU, how late a timer there
     wakes up, and how fast the migrator copies beside them."""
     rows = labels.arms_of_windows(cells[0])
-    timers = [samples for samples in cells if samples.cell.label == "timer"]
-    others = [samples for samples in cells if samples.cell.label != "timer"]
+    timers = [samples for samples in cells if samples.cell.label in WAITING]
+    others = [samples for samples in cells if samples.cell.label not in WAITING]
     names = ["alone", *rows.values()] if timers else list(rows.values())
     fig, panels = drawing.rows_of_panels(len(cells), names, width=2.3)
     for ax, samples in zip(panels, others):
@@ -139,17 +142,18 @@ def _losses(ax: Axes, samples: Samples, rows: dict[int, str]) -> None:
 
 
 def _wake_ups(ax: Axes, samples: Samples, rows: dict[int, str]) -> None:
-    """How late the timer is in each row."""
+    """How late the timer is, or how long the lock was waited for, in each row."""
+    axis, never = WAITING[samples.cell.label]
     for y, arm in rows.items():
         if len(late := wakeups(samples, arm)):
             drawing.quantiles(ax, late * 1e6, y, LATE)
         else:
-            ax.annotate("never woke up", (0.5, y), ha="center", va="center",
+            ax.annotate(never, (0.5, y), ha="center", va="center",
                         xycoords=ax.get_yaxis_transform(), fontsize="small")
     for q, marker in LATE.items():
         ax.plot([], [], marker, color=drawing.quantile_colour(q), label=f"p{100 * q:.0f}")
     ax.legend(loc="upper right", fontsize="x-small")
-    drawing.log_axis(ax, "x", "us late,\nall processes", ticks=(1, 3))
+    drawing.log_axis(ax, "x", f"{axis},\nall processes", ticks=(1, 3))
     ax.set_title(labels.victim_label(samples), fontsize="small")
 
 

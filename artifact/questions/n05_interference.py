@@ -58,7 +58,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     policy = teams.posted(cells["victim"][0])
     for samples in cells["victim"]:
         arm = teams.arm_of(samples, policy.id)
-        if samples.cell.label == "timer" or arm is None:
+        if samples.cell.label in victim.WAITING or arm is None:
             continue
         serial = victim.victim_rate(samples, victim.serial_in_windows(samples))
         rate = victim.victim_rate(samples, arm)

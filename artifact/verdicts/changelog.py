@@ -184,7 +184,7 @@ def _posted(samples: Samples) -> tuple[str, str]:
 def _victims(evidence: Evidence) -> str:
     kept, achieved, label, sequence = [], [], "", ""
     for name in evidence.measured.labels("victim"):
-        if name == "timer":
+        if name in victim.WAITING:
             continue
         samples = evidence.samples("victim", name)
         label, arm = _posted(samples)

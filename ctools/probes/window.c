@@ -41,25 +41,24 @@ static void add_victim(struct bench *b, struct arm *arm,
 		       const struct victim_state *before,
 		       const struct victim_state *after, uint64_t took_ns)
 {
-	for (size_t i = before->wakeups; i < after->wakeups; i++)
-		add_value(arm, CHANNEL_WAKEUP, victim_lateness(b->victim, i));
+	for (size_t i = before->waits; i < after->waits; i++)
+		add_value(arm, CHANNEL_WAKEUP, victim_wait_ns(b->victim, i));
 	/* A window is longer where its last copy was late. */
 	add_value(arm, CHANNEL_WINDOW, took_ns);
 	add_value(arm, CHANNEL_VICTIM_CPU, after->cpu_ns - before->cpu_ns);
 	add_fact(arm, FACT_SWITCHES, after->switches - before->switches);
 }
 
-/* The middle of how late a window's wake-ups came. */
-static uint64_t median_lateness(struct bench *b,
-				const struct victim_state *before,
-				const struct victim_state *after)
+/* The middle of a window's waits. */
+static uint64_t median_wait(struct bench *b, const struct victim_state *before,
+			    const struct victim_state *after)
 {
-	size_t count = after->wakeups - before->wakeups;
-	uint64_t late[count + 1];
+	size_t count = after->waits - before->waits;
+	uint64_t ns[count + 1];
 
 	for (size_t i = 0; i < count; i++)
-		late[i] = victim_lateness(b->victim, before->wakeups + i);
-	return count ? (uint64_t)median(late, count) + 1 : 1;
+		ns[i] = victim_wait_ns(b->victim, before->waits + i);
+	return count ? (uint64_t)median(ns, count) + 1 : 1;
 }
 
 /* Of a round that is not measured, only as long as has a copy in it. */
@@ -96,9 +95,8 @@ static struct sample take_window(struct bench *b, struct arm *arm)
 			 energy_since(&energy, b->cell.energy));
 	add_victim(b, arm, &before, &after, end - start);
 	units = after.units - before.units;
-	sample.ns = b->cell.victim->lateness ?
-		median_lateness(b, &before, &after) :
-		(end - start) / (units ? units : 1);
+	sample.ns = b->cell.victim->waits ? median_wait(b, &before, &after) :
+					    (end - start) / (units ? units : 1);
 	return sample;
 }
 

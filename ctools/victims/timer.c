@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* A victim that hardly needs the CPU, but at once: it wakes up at 1 kHz. */
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "../clock.h"
 #include "../victims.h"
 
-#define KEPT (1u << 20) /* wake-ups whose lateness is known */
-
 struct timer {
 	uint64_t due_ns; /* the last wake-up */
-	_Atomic size_t wakeups;
-	uint32_t late[KEPT];
+	struct waits late;
 };
 
 static void *timer_open(const struct victim_kind *kind, const char **wrong)
@@ -29,14 +25,12 @@ static void *timer_open(const struct victim_kind *kind, const char **wrong)
 static void timer_unit(void *state)
 {
 	struct timer *t = state;
-	size_t nth = atomic_load(&t->wakeups);
 	uint64_t late;
 
 	t->due_ns += TIMER_NS;
 	sleep_until_ns(t->due_ns);
 	late = now_ns() - t->due_ns;
-	t->late[nth % KEPT] = late < UINT32_MAX ? (uint32_t)late : UINT32_MAX;
-	atomic_store(&t->wakeups, nth + 1);
+	waits_add(&t->late, late);
 	/* After a long wait the missed ones are not made up for. */
 	if (late > TIMER_NS)
 		t->due_ns += late / TIMER_NS * TIMER_NS;
@@ -47,14 +41,9 @@ static void timer_close(void *state)
 	free(state);
 }
 
-static size_t timer_wakeups(void *state)
+static const struct waits *timer_waits(void *state)
 {
-	return atomic_load(&((struct timer *)state)->wakeups);
-}
-
-static uint64_t timer_lateness(void *state, size_t nth)
-{
-	return ((struct timer *)state)->late[nth % KEPT];
+	return &((struct timer *)state)->late;
 }
 
 const struct victim_kind timer_victim = {
@@ -64,6 +53,5 @@ const struct victim_kind timer_victim = {
 	.open = timer_open,
 	.do_unit = timer_unit,
 	.close = timer_close,
-	.wakeups = timer_wakeups,
-	.lateness = timer_lateness,
+	.waits = timer_waits,
 };
