@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from artifact.experiments import (
     extent,
     idle_scan,
     load,
+    next_reader,
     victim,
 )
 from artifact.experiments.victim import ALONE
 from artifact.policies import POLICIES, policy_of
+from artifact.questions import n05_interference
 from artifact.samples import Samples
 from artifact.variant import Variant
 
@@ -235,6 +238,74 @@ def test_a_crowd_loses_only_where_it_clearly_does():
     assert concurrent.losing_crowds(cells, "works") == [4]
     assert concurrent.losing_crowds(cells[:2], "works") == []
     assert concurrent.losing_crowds(cells, "idle") == []
+
+
+SMALL = ":bytes=4K:folios=4"
+
+
+def read_after(copied, read, label="here"):
+    """A cell in which a copy, and reading it, take so many seconds, give or take 2 %."""
+    copies = made(copied).seconds
+    samples = made(read, channels={arm: {"copy": list(each)} for arm, each in copies.items()})
+    return dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label=label))
+
+
+@pytest.mark.parametrize("copied, read, verdict, crossing", [
+    (0.8, 0.6, "depends on reuse", 0.5), (0.8, 0.3, "default", math.inf),
+    (0.5, 0.1, "default", math.inf), (1.2, 0.6, "never", 0.0), (1.0, 0.2, "open", None),
+    (0.8, 0.4, "open", 1.0)])
+def test_reuse_decides_between_a_fast_copy_and_a_cached_one(copied, read, verdict, crossing):
+    """A cached copy takes 1, and reading it 0.2."""
+    samples = read_after({SERIAL: 1.0, STREAM: copied}, {SERIAL: 0.2, STREAM: read})
+    found = next_reader.reuse(samples, STREAM)
+    at = found.crossing
+    assert found.verdict == verdict and at.low <= at.value <= at.high
+    if verdict != "open":
+        assert at.value == pytest.approx(crossing, abs=0.05)
+        assert not math.isfinite(at.value) or at.high - at.low < 0.2
+    elif crossing:
+        assert at.low < crossing < at.high
+    assert next_reader.copy_ratio(samples, STREAM).value == pytest.approx(copied, rel=0.02)
+    assert next_reader.read_ratio(samples, STREAM).value == pytest.approx(read / 0.2, rel=0.02)
+
+
+def of_both_sizes(label="here"):
+    return read_after({SERIAL: 1.0, STREAM: 0.8, SERIAL + SMALL: 0.1, STREAM + SMALL: 0.12},
+                      {SERIAL: 0.2, STREAM: 0.6, SERIAL + SMALL: 0.02, STREAM + SMALL: 0.05}, label)
+
+
+def test_a_copy_past_the_cache_is_compared_with_one_of_as_much():
+    samples = of_both_sizes()
+    assert next_reader.past_the_cache(samples) == [STREAM, STREAM + SMALL]
+    assert [next_reader.cached(samples, arm) for arm in (STREAM, STREAM + SMALL)] == \
+        [SERIAL, SERIAL + SMALL]
+    assert next_reader.copy_ratio(samples, STREAM + SMALL).value == pytest.approx(1.2, rel=0.02)
+    assert next_reader.reuse(samples, STREAM + SMALL).verdict == "never"
+
+
+def test_option_or_default_is_answered_with_where_it_turns():
+    told = n05_interference._past_the_cache([of_both_sizes(), of_both_sizes("elsewhere")])
+    assert "(nt-avx2) in place of movsq, option or default: an option; " in told
+    assert told.count("a folio of 2M") == told.count("pages of 4K") == 2
+    assert re.search(r"a folio of 2M read on the CPU that copied, depends on reuse, better where "
+                     r"less than (4[89]|5[012]) % \[\d+, \d+\] are read \(copy 0\.80, read 3\.", told)
+    assert "pages of 4K read on another CPU, never (copy 1.20, read 2." in told
+    always = read_after({SERIAL: 1.0, STREAM: 0.8}, {SERIAL: 0.2, STREAM: 0.2})
+    assert "option or default: default; " in n05_interference._past_the_cache([always])
+    never = read_after({SERIAL: 1.0, STREAM: 1.2}, {SERIAL: 0.2, STREAM: 0.4})
+    assert "option or default: neither; " in n05_interference._past_the_cache([never])
+
+
+def test_a_bar_ends_where_the_cached_copy_begins_to_win():
+    fig = next_reader.next_reader_figure([of_both_sizes(), of_both_sizes("elsewhere")])
+    for ax in fig.axes:
+        found = {(bar.get_y() + bar.get_height() / 2, bar.get_x()): bar.get_width()
+                 for bar in ax.patches if bar.get_width()}
+        assert found.pop((1, 0)) == 1       # pages of 4K: the cached copy wins throughout
+        (where, wins), (_, loses) = sorted(found.items())
+        assert where == (0, 0) and wins == pytest.approx(0.5, abs=0.05) and wins + loses == 1
+        assert [text.get_text() for text in ax.texts][-2:] == ["depends", "never"]
+    drawing.pyplot().close(fig)
 
 
 def test_one_more_cpu_to_look_at_costs_the_slope():

@@ -87,7 +87,7 @@ def test_the_cost_of_going_parallel_is_planned_sanely_for_any_machine(name, cpus
     for cell in found.cells:
         assert cell.option("cpus").startswith("0,1") and cell.quiet
         arms = cell.where(strategy="parallel")
-        assert cell.experiment in ("idle-scan", "recovery") or arms
+        assert cell.experiment in ("idle-scan", "recovery", "next-reader") or arms
         for arm in arms:
             cell.policy(arm)        # each has a name
 
@@ -131,6 +131,39 @@ def test_batches_that_do_not_fit_into_memory_are_skipped():
     found = planned("05-interference", small, huge_page="16M")
     assert "quarter of the memory" in dict(found.skipped)["64 folios at once"]
     assert not found.experiment("charge") and found.experiment("recovery")
+
+
+def test_copies_past_the_cache_are_compared_with_cached_ones_of_as_much():
+    found = planned("05-interference").experiment("next-reader")
+    assert [cell.option("reader") for cell in found] == ["here", "elsewhere"]
+    for cell in found:
+        assert cell.baseline == "serial:bulk:movsq" and "serial:bulk:nt-avx2" in cell.variants
+        assert {cell.of(v).bytes for v in cell.variants} == {4096, 2 << 20}
+        own = {cell.of(v).work for v in cell.where(primitive="movsq")}
+        assert own == {cell.of(v).work for v in cell.variants}
+        # Or what is to be cold comes round within a round: the pools of a small cache
+        # have 64 folios and more.
+        assert sum(cell.of(v).folios for v in cell.arms.values()) < 32
+    whole = planned("05-interference", huge_page="4K").experiment("next-reader")
+    assert {cell.of(v).folios for cell in whole for v in cell.variants} == {1}
+
+
+def test_the_copy_that_was_posted_to_skip_the_cache_comes_first():
+    host = a_host()
+    host = a_host(lacks={**host.lacks, "movnti": ""},
+                  roles={**host.roles, "movnti": ("flushcache",)})
+    for cell in planned("05-interference", host).experiment("next-reader"):
+        assert list(dict.fromkeys(cell.of(v).primitive for v in cell.variants)) == \
+            ["movsq", "movnti", "nt-avx2"]
+
+
+@pytest.mark.parametrize("own, why", [("ldp-stnp", "ldp-stnp skips it itself"),
+                                      ("libc", "no such routine runs here")])
+def test_there_may_be_nothing_to_compare_a_cached_copy_with(own, why):
+    lacks = {name: "" if name in ("libc", own) else "another CPU" for name in a_host().lacks}
+    found = planned("05-interference", a_host(copy_page=own, lacks=lacks))
+    assert why in dict(found.skipped)["copies that skip the cache against the kernel's own"]
+    assert not found.experiment("next-reader") and found.experiment("victim")
 
 
 def test_energy_is_measured_where_it_can_be_read():

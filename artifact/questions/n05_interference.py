@@ -2,10 +2,12 @@
 """05: who pays for it: unrelated work, cold caches, whoever is not charged?"""
 
 import dataclasses
+import math
 
 from artifact import estimate, labels, teams
 from artifact.answer import Answer, times, with_warnings
-from artifact.experiments import charge, load, posted, recovery, victim
+from artifact.estimate import Estimate
+from artifact.experiments import charge, load, next_reader, posted, recovery, victim
 from artifact.host import Host
 from artifact.ingredients import Sizes, positive, teams_of, unique
 from artifact.measured import Measured
@@ -37,18 +39,20 @@ class Parameters:
 
 
 def plan(host: Host, p: Parameters) -> Plan:
-    """Victims, caches that recover, copies under load, a migrator with a limit."""
+    """Victims, caches that recover, copies under load, a migrator with a limit, and
+    whoever reads the copy next."""
     positive(processes=p.processes, rounds=p.rounds, window_ms=p.window_ms, rate=p.rate,
              margin_percent=p.margin_percent, cpu_limit_percent=p.cpu_limit_percent)
     crew = teams_of(host, Sizes(p.base_page, p.huge_page), p.primitives)
     victims = victim.cells(host, crew, p.victims, p.window_ms, p.rate, p.processes, p.rounds)
     recovering, too_large = recovery.cells(host, crew, p.processes, p.rounds)
     limited, refused = charge.cells(host, crew, p.cpu_limit_percent, p.processes, p.rounds)
+    read_next, no_such = next_reader.cells(host, crew, p.processes, p.rounds)
     loaded = load.cells(crew, p.loads, p.processes, p.rounds)
     if not crew.threads:
         return Plan((), crew.skipped)
     return Plan((*victims, *recovering, *posted.cells(crew, p.processes, p.rounds), *loaded,
-                 *limited), unique((*crew.skipped, *too_large, *refused)))
+                 *limited, *read_next), unique((*crew.skipped, *too_large, *refused, *no_such)))
 
 
 def answer(measured: Measured, p: Parameters) -> Answer:
@@ -76,7 +80,11 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     if as_posted:
         sentence += (" The series as posted, with the kernel's own routine, against one serial call "
                      f"of it: {'; '.join(as_posted)}.")
-    return Answer(with_warnings(" ".join([sentence, *_waiting(cells["load"])]), cells), headlines)
+    sentence = " ".join([sentence, *_waiting(cells["load"])])
+    if read_next := cells.get("next-reader", []):
+        sentence += f" {_past_the_cache(read_next)}"
+        headlines |= _next_readers(read_next)
+    return Answer(with_warnings(sentence, cells), headlines)
 
 
 def _waiting(cells: list[Samples]) -> list[str]:
@@ -92,6 +100,57 @@ def _waiting(cells: list[Samples]) -> list[str]:
             f"waits only for those that began: {', '.join(costs)}."] if costs else []
 
 
+def _past_the_cache(cells: list[Samples]) -> str:
+    """Option or default? Of the routine that was posted first."""
+    found = [(samples, arm, next_reader.reuse(samples, arm)) for samples in cells
+             for arm in _of_first_routine(samples)]
+    each = [f"{next_reader.amount(samples, arm)} read {next_reader.READERS[samples.cell.label]}, "
+            f"{_told(reuse)} (copy {next_reader.copy_ratio(samples, arm).value:.2f}, read "
+            f"{next_reader.read_ratio(samples, arm).value:.2f} of the time)"
+            for samples, arm, reuse in found]
+    samples, arm, _ = found[0]
+    return (f"Copies that skip the cache ({samples.cell.of(arm).primitive}) in place of "
+            f"{samples.cell.own}, option or default: "
+            f"{_conclusion({reuse.verdict for *_, reuse in found})}; {'; '.join(each)}.")
+
+
+def _of_first_routine(samples: Samples) -> list[str]:
+    arms = next_reader.past_the_cache(samples)
+    first = samples.cell.of(arms[0]).primitive
+    return [arm for arm in arms if samples.cell.of(arm).primitive == first]
+
+
+def _conclusion(verdicts: set[str]) -> str:
+    if verdicts == {"never"}:
+        return "neither"
+    if verdicts == {"default"}:
+        return "default"
+    if verdicts <= {"default", "open"}:
+        return "open"
+    return "an option"
+
+
+def _told(reuse: next_reader.Reuse) -> str:
+    """The verdict, with the share of copies that are read at which it turns."""
+    at = reuse.crossing
+    if at.low == 0 or math.isinf(at.value):
+        return reuse.verdict
+    value, low, high = (f"{100 * min(share, 1):.0f}" for share in (at.value, at.low, at.high))
+    return f"{reuse.verdict}, better where less than {value} % [{low}, {high}] are read"
+
+
+def _next_readers(cells: list[Samples]) -> dict[str, Estimate]:
+    """Of whole folios."""
+    found = {}
+    for samples in cells:
+        arm = _of_first_routine(samples)[0]
+        what = (f"{samples.cell.of(arm).primitive} over {samples.cell.own}, "
+                f"{next_reader.amount(samples, arm)} read {next_reader.READERS[samples.cell.label]}")
+        found[f"time of the copy: {what}"] = next_reader.copy_ratio(samples, arm)
+        found[f"time of the read: {what}"] = next_reader.read_ratio(samples, arm)
+    return found
+
+
 def _test(samples: Samples, margin: int) -> str:
     verdicts: dict[str, list[str]] = {"no worse": [], "worse": [], "open": []}
     for arm in teams.teams(samples):
@@ -103,4 +162,4 @@ def _test(samples: Samples, margin: int) -> str:
 
 
 QUESTION = Question("05-interference", Parameters, plan, answer,
-                    ("victim", "recovery", "posted", "load", "charge"))
+                    ("victim", "recovery", "posted", "load", "charge", "next-reader"))
