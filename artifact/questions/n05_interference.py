@@ -28,7 +28,7 @@ class Parameters:
     base_page: str = "4K"
     huge_page: str = "2M"
     primitives: tuple[str, ...] = ("flushcache", "streaming")
-    victims: tuple[str, ...] = ("integer", "l2", "llc", "stream", "timer")
+    victims: tuple[str, ...] = ("integer", "l2", "llc", "stream", "timer", "lock")
     window_ms: int = 20
     rate: int = 500
     loads: tuple[int, ...] = (0, 50, 100, 200)
