@@ -6,6 +6,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -39,9 +40,22 @@ def build(program: Path = PAGECOPY) -> Path:
     return program
 
 
+_parent = 0     # of a child of this process, which gets a copy
+
+
+def _before_fork() -> None:
+    global _parent
+    _parent = os.getpid()
+
+
+os.register_at_fork(before=_before_fork)
+
+
 def die_with_parent() -> None:
-    """Nobody goes on measuring for a parent that is gone, killed or not."""
+    """Nobody goes on measuring for a parent that is gone, killed or not. In a child."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != _parent:     # it was gone before, and tells nobody any more
+        os._exit(1)
 
 
 def fingerprint(program: Path = PAGECOPY) -> str:

@@ -494,3 +494,28 @@ def test_where_hardly_anything_is_quiet_nobody_waits_and_it_is_said_once(monkeyp
 def test_run_names_stay_in_the_results_folder(name):
     with pytest.raises(Problem, match="not a valid name"):
         paths.run(name)
+
+
+MIDDLE = """
+import os, sys, time
+from artifact import ctools
+if not os.fork():
+    middle = os.getpid()
+    if not os.fork():
+        while sys.argv[1] == "orphan" and os.getppid() == middle:
+            time.sleep(0.01)
+        ctools.die_with_parent()
+        os.write(1, b"measures")
+    elif sys.argv[1] == "child":
+        os.wait()
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("kind, said", [("child", "measures"), ("orphan", "")])
+def test_nobody_measures_for_a_parent_who_was_gone_before(kind, said):
+    """That no signal tells. The output ends with the last of them."""
+    done = subprocess.run([sys.executable, "-c", MIDDLE, kind], cwd=paths.ROOT, text=True,
+                          capture_output=True)
+    assert (done.stdout, done.stderr) == (said, "")
