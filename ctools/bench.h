@@ -51,7 +51,7 @@ static inline const struct victim_kind *victim_of(const struct cell *cell)
 enum channel {
 	CHANNEL_WINDOW,	    /* how long a victim's window really was */
 	CHANNEL_COPY,	    /* copies within it, or before a pass */
-	CHANNEL_WAKEUP,	    /* waits of a victim: lateness of a timer, .. */
+	CHANNEL_WAKEUP,	    /* waits of a victim, as a timer's lateness */
 	CHANNEL_VICTIM_CPU, /* time the victim ran in a window */
 	CHANNEL_LATENCY,    /* of each migrator's copies */
 	CHANNEL_PASS,	    /* all passes over a cache after a copy */
