@@ -41,7 +41,7 @@ def test_long_files_say_why():
 def test_the_round_knows_nobody_by_name(room, name):
     inside = [found for path in (paths.CTOOLS / room).glob("*.c")
               for found in re.findall(name, path.read_text())]
-    assert len(inside) == {"victims": 6, "probes": 5}[room]
+    assert len(inside) == 6
     for path in [paths.CTOOLS / "bench.c", paths.CTOOLS / "pagecopy.c", paths.CTOOLS / "json.c"]:
         for one in inside:
             assert f"{one}_{room[:-1]}" not in path.read_text()
