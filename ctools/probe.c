@@ -168,15 +168,17 @@ struct workers *begin_sample(struct bench *b, const struct variant *v,
 		workers_ready(w, &v->team);
 		sample->worker_cpu_ns = workers_cpu_ns(w);
 	}
+	sample->load_work = load_work(b->load);
 	sample->caller_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	return w;
 }
 
-void end_sample(const struct variant *v, struct workers *w,
-		struct sample *sample)
+void end_sample(const struct bench *b, const struct variant *v,
+		struct workers *w, struct sample *sample)
 {
 	sample->caller_cpu_ns =
 		clock_ns(CLOCK_THREAD_CPUTIME_ID) - sample->caller_cpu_ns;
+	sample->load_work = load_work(b->load) - sample->load_work;
 	if (w) {
 		workers_rest(w, &v->team);
 		sample->worker_cpu_ns =

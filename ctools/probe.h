@@ -7,7 +7,7 @@
 /* One arm's turn in a round; channels and facts go into the arm itself. */
 struct sample {
 	uint64_t ns, caller_cpu_ns, worker_cpu_ns;
-	uint64_t load_work; /* units, of copies only */
+	uint64_t load_work; /* units */
 };
 
 /* What one sample is. To add one: a file in probes/, a line in probe.c. */
@@ -42,11 +42,14 @@ struct span next_span(struct bench *b, const struct variant *v);
 void note_copy(struct bench *b, const struct arm *arm, const struct span *span);
 struct workers *team_workers(struct bench *b, const struct variant *v);
 
-/* Between the two counts the CPU time of the caller and its workers. */
+/*
+ * Between the two counts the CPU time of the caller and its workers, and around
+ * it, as that reads a line for each loader, the work of the load.
+ */
 struct workers *begin_sample(struct bench *b, const struct variant *v,
 			     struct sample *sample);
-void end_sample(const struct variant *v, struct workers *w,
-		struct sample *sample);
+void end_sample(const struct bench *b, const struct variant *v,
+		struct workers *w, struct sample *sample);
 
 /* Of the probe that asks for nothing: one copy by one migrator. */
 struct sample time_copy(struct bench *b, struct arm *arm,

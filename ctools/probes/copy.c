@@ -40,13 +40,10 @@ struct sample time_copy(struct bench *b, struct arm *arm,
 	struct workers *w = begin_sample(b, v, &sample);
 	uint64_t start, end;
 
-	/* A line for each loader: outside of the time, but close to it. */
-	sample.load_work = load_work(b->load);
 	start = now_ns();
 	copy_span(v, w, 0, span, &seen);
 	end = now_ns();
-	sample.load_work = load_work(b->load) - sample.load_work;
-	end_sample(v, w, &sample);
+	end_sample(b, v, w, &sample);
 	note_copy(b, arm, span);
 	sample.ns = v->observe == OBSERVE_STRETCH ? seen.call_ns : end - start;
 	add_observed(arm, &seen);

@@ -70,7 +70,7 @@ static struct sample take_recovery(struct bench *b, struct arm *arm)
 		copy_span(v, w, 0, &span, &unused);
 		note_copy(b, arm, &span);
 	}
-	end_sample(v, w, &sample);
+	end_sample(b, v, w, &sample);
 	after = walk_times(b, PASSES);
 	for (int pass = 0; pass < PASSES; pass++)
 		add_value(arm, CHANNEL_PASS, after.ns[pass]);

@@ -89,7 +89,7 @@ static struct sample take_window(struct bench *b, struct arm *arm)
 	sleep_until_ns(due);
 	end = now_ns();
 	after = victim_read(b->victim);
-	end_sample(v, w, &sample);
+	end_sample(b, v, w, &sample);
 	if (b->cell.energy)
 		add_fact(arm, FACT_ENERGY,
 			 energy_since(&energy, b->cell.energy));
