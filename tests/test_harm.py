@@ -285,7 +285,7 @@ def test_a_copy_past_the_cache_is_compared_with_one_of_as_much():
 
 def test_option_or_default_is_answered_with_where_it_turns():
     told = n05_interference._past_the_cache([of_both_sizes(), of_both_sizes("elsewhere")])
-    assert "(nt-avx2) in place of movsq, option or default: an option; " in told
+    assert "(movnti) in place of movsb, option or default: an option; " in told
     assert told.count("a folio of 2M") == told.count("pages of 4K") == 2
     assert re.search(r"a folio of 2M read on the CPU that copied, depends on reuse, better where "
                      r"less than (4[89]|5[012]) % \[\d+, \d+\] are read \(copy 0\.80, read 3\.", told)

@@ -42,8 +42,8 @@ READERS = {"here": "on the CPU that copied", "elsewhere": "on another CPU"}
 def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
     """A cell for each reader: whole folios and base pages, cached and past the cache."""
     own, past = crew.serial[0], _past_the_cache(host)
-    if not past or host.copy_page in past:
-        why = f"{host.copy_page} skips it itself" if past else "no such routine runs here"
+    if not past or host.folio_mc_copy in past:
+        why = f"{host.folio_mc_copy} skips it itself" if past else "no such routine runs here"
         return [], (("copies that skip the cache against the kernel's own", why),)
     sizes = crew.sizes
     amounts = ["", f":bytes={sizes.base_page}:folios={PIECES}"] if sizes.base < sizes.huge else [""]
