@@ -228,6 +228,14 @@ def test_committed_without_outputs(name):
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+def test_each_cell_has_a_name_of_its_own(name):
+    """As in the file: nbformat mends what it reads, and warns."""
+    stored = json.loads(execution.source(QUESTIONS[name]).read_text())
+    ids = [cell["id"] for cell in stored["cells"]]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_thin_and_in_order(name):
     code = [c for c in cells(name) if c.cell_type == "code"]
     for cell in code:
