@@ -131,19 +131,34 @@ def pooled_ratio(samples: Samples, arm: str, over: str,
     are pooled, and what each adds is found by leaving it out. (Pseudo-values of a
     jackknife that leaves out many at once, as quantiles need: Shao and Wu, 1989.)
     """
-    def times(name: str) -> np.ndarray:
-        names = _replicas(samples) if name == samples.cell.baseline else [name]
-        return np.concatenate([samples.seconds[n] / samples.bytes[n] for n in names], axis=1)
-
     def log_ratio(chosen: np.ndarray) -> float:
         return math.log(statistic(mine[chosen]) / statistic(theirs[chosen]))
 
-    mine, theirs, n = times(arm), times(over), samples.processes
+    mine, theirs, n = _per_byte(samples, arm), _per_byte(samples, over), samples.processes
     everybody = np.ones(n, bool)
     if n == 1:
         return exponential(interval(np.array([log_ratio(everybody)]), level))
     without = np.array([log_ratio(np.arange(n) != each) for each in range(n)])
     return exponential(interval(n * log_ratio(everybody) - (n - 1) * without, level))
+
+
+def _per_byte(samples: Samples, arm: str) -> np.ndarray:
+    """Seconds for a byte in each round of each process, of all replicas of the baseline."""
+    names = _replicas(samples) if arm == samples.cell.baseline else [arm]
+    return np.concatenate([samples.seconds[n] / samples.bytes[n] for n in names], axis=1)
+
+
+def between(samples: Samples, arm: str, others: Samples, over: str,
+            level: float = LEVEL) -> Estimate:
+    """How many times faster ``arm`` moves a byte than ``over`` does in another cell of the run.
+
+    They share no rounds, so nothing is paired: each has the medians of its processes, and
+    the spread of the machine is in both. Cells take turns over the whole run, so that what
+    drifts more slowly is in both alike, and the interval is rather too wide.
+    """
+    mine, theirs = (exponential(interval(sign * np.log(np.median(_per_byte(*each), axis=1)), level))
+                    for sign, each in ((-1, (samples, arm)), (1, (others, over))))
+    return product(mine, theirs)
 
 
 def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:

@@ -60,6 +60,32 @@ def test_another_arm_of_the_same_speed_covers_1():
     assert covered >= 93
 
 
+def test_arms_of_two_cells_are_compared_by_bytes_per_second():
+    rng = np.random.default_rng(12)
+    fast, slow = samples(rng, slower=0.5), samples(rng, slower=2.0)
+    slow.bytes[OTHER] = 2 * (2 << 20)
+    found = estimate.between(fast, OTHER, slow, OTHER)
+    assert found.low < 2 < found.high < 4 and found.differs_from_1
+    assert estimate.between(slow, OTHER, fast, OTHER).value == pytest.approx(1 / found.value)
+    wide = estimate.between(fast, OTHER, slow, OTHER, level=0.999)
+    assert wide.value == found.value and wide.low < found.low < found.high < wide.high
+
+
+@pytest.mark.parametrize("arm", [BASE, OTHER])
+def test_the_interval_between_cells_holds_the_result_of_another_run(arm):
+    """The baseline too, of whose replicas there are more; and hardly wider than it must be."""
+    rng, held, half = np.random.default_rng(13), 0, []
+    for _ in range(300):
+        one, again = (estimate.between(samples(rng, processes=16, rounds=8), arm,
+                                       samples(rng, processes=16, rounds=8), arm)
+                      for _ in range(2))
+        held += one.low <= again.value <= one.high
+        half.append(np.log(one.high / one.value))
+    assert held >= 0.93 * 300
+    # Two runs of two cells of 16 processes, each 0.3 away: 0.3 (4 / 16) ** 0.5 is one deviation.
+    assert np.median(half) < 3 * 0.3 * (4 / 16) ** 0.5
+
+
 def ar1(rng, count, correlation):
     """A drifting host: each value remembers the one before."""
     values = [rng.normal()]
