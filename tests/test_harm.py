@@ -21,6 +21,7 @@ from artifact.experiments import (
     idle_scan,
     load,
     next_reader,
+    nodes,
     victim,
 )
 from artifact.experiments.victim import ALONE
@@ -306,6 +307,46 @@ def test_a_bar_ends_where_the_cached_copy_begins_to_win():
         assert where == (0, 0) and wins == pytest.approx(0.5, abs=0.05) and wins + loses == 1
         assert [text.get_text() for text in ax.texts][-2:] == ["depends", "never"]
     drawing.pyplot().close(fig)
+
+
+OLD, NEW = (f"parallel:bulk:movsb:model={model}" for model in ("2017", "2025"))
+
+
+def placed(**places):
+    """Cells of nodes: by place, the times of the serial copy and of the teams of 2017 and 2025."""
+    found = []
+    for place, times in places.items():
+        samples = made(dict(zip((SERIAL, OLD, NEW), times)), options=(
+            "--cpus=4,5,6,7", "--source-node=0", "--destination-node=1"))
+        found.append(dataclasses.replace(samples, cell=dataclasses.replace(
+            samples.cell, experiment="nodes", label=place)))
+    return found
+
+
+def test_every_place_is_compared_with_the_serial_copy_that_pulls():
+    pull, push = placed(pull=(4e-4, 2e-4, 1e-4), push=(8e-4, 2e-4, 5e-4))
+    speeds = [nodes.over_serial_pull(pull, samples, arm).value
+              for samples in (pull, push) for arm in (SERIAL, OLD, NEW)]
+    assert speeds == pytest.approx([1, 2, 4, 0.5, 2, 0.8], rel=0.02)
+    # That of 2017 is the fastest of those that push, and is not asked.
+    assert nodes.fastest_team(pull) == NEW
+    assert nodes.pull_over_push(pull, push).value == pytest.approx(5, rel=0.02)
+
+
+def test_the_figure_of_nodes_has_a_row_for_an_arm_and_a_colour_for_a_place():
+    cells = placed(pull=(4e-4, 2e-4, 1e-4), push=(8e-4, 2e-4, 5e-4), third=(9e-4, 4e-4, 4e-4))
+    for shown in (cells[:2], cells):
+        ax, = nodes.nodes_figure(shown).axes
+        rows = [label.get_text() for label in ax.get_yticklabels()]
+        assert rows == ["serial: movsb", *(policy_of(Variant.parse(arm)).label for arm in (OLD, NEW))]
+        handles, places = ax.get_legend_handles_labels()
+        assert [place.partition(":")[0] for place in places] == [
+            "pull", "push", "a third node's CPUs"][:len(shown)]
+        drawn = [handle.lines[0] for handle in handles]
+        assert len({line.get_color() for line in drawn}) == len(shown)
+        assert drawn[1].get_xdata() == pytest.approx([0.5, 2, 0.8], rel=0.02)
+        assert drawn[1].get_ydata() == pytest.approx([0, 1, 2], abs=0.3)
+        assert "node 0 to 1" in ax.get_title()
 
 
 def test_one_more_cpu_to_look_at_costs_the_slope():

@@ -28,7 +28,7 @@ def test_a_question_has_cells_of_its_experiments_and_of_no_others(name):
     host = a_host(energy=("/sys/energy_uj",), nodes={0: [0], 1: [1]})
     found = planned(name, host)
     assert {cell.experiment for cell in found.cells} <= set(QUESTIONS[name].experiments)
-    host = a_host(energy=("/sys/energy_uj",))
+    host = a_host(range(4), {0: [0, 1], 1: [2, 3]}, energy=("/sys/energy_uj",))
     assert {cell.experiment for cell in planned(name, host).cells} == \
         set(QUESTIONS[name].experiments)
 
@@ -67,7 +67,7 @@ def test_thread_sweep_stays_sane(cpus, counts):
 def test_teams_stay_on_the_node_of_the_caller():
     host = a_host(cpus=range(8), nodes={0: (0, 2, 4, 6), 1: (1, 3, 5, 7)})
     found = planned("04-concurrent-migrations", host)
-    assert {cell.option("cpus") for cell in found.cells} == {"0,2,4,6"}
+    assert {cell.option("cpus") for cell in found.experiment("concurrent")} == {"0,2,4,6"}
     odd = a_host(cpus=[0, 2, 3, 5, 7], nodes={0: (0, 2), 1: (3, 5, 7)},
                  placements={"spread": [3, 0, 5, 2, 7]})
     assert odd.near == (3, 5, 7)
@@ -174,6 +174,46 @@ def test_nodes_bring_a_remote_ladder():
     assert "remote" in [cell.label for cell in found.experiment("serial-ladder")]
     refused = planned(SERIAL, a_host(**two, refused={"nodes": "not allowed", "limit": ""}))
     assert ("copies between NUMA nodes", "not allowed") in refused.skipped
+
+
+def of_nodes(host):
+    return planned("04-concurrent-migrations", host).experiment("nodes")
+
+
+def test_teams_pull_push_or_look_on_from_a_third_node():
+    """As many CPUs each, in the order in which threads are spread."""
+    host = a_host(range(28), {0: range(10), 1: range(10, 12), 2: range(12, 21), 3: range(21, 28)},
+                  {"spread": [9, *range(9), *range(27, 9, -1)]})
+    found = {cell.label: cell for cell in of_nodes(host)}
+    assert {place: cell.option("cpus") for place, cell in found.items()} == {
+        "pull": "27,26,25,24,23,22,21", "push": "9,0,1,2,3,4,5", "third": "20,19,18,17,16,15,14"}
+    assert {(cell.option("source-node"), cell.option("destination-node"))
+            for cell in found.values()} == {("0", "3")}
+    arms, = {cell.variants for cell in found.values()}
+    assert [arm for arm in arms if arm.startswith("serial")] == [
+        "serial:bulk:movsb", "serial:bulk:movnti", "serial:bulk:nt-avx2"]
+    assert [found["pull"].policy(arm).id for arm in arms[3:]] == ["2017", "2025", "padata"]
+    assert sum(cell.processes * guess_seconds(cell) for cell in found.values()) < 30
+
+
+def test_a_small_node_makes_smaller_teams_everywhere():
+    host = a_host(range(6), {0: range(4), 1: [4, 5]})
+    pull, push = of_nodes(host)
+    assert (pull.option("cpus"), push.option("cpus")) == ("4,5", "0,1")
+    assert {pull.of(arm).threads for arm in pull.where(strategy="parallel")} == {2}
+    assert pull.variants == push.variants
+
+
+@pytest.mark.parametrize("host, why", [
+    ({}, "one node"), ({"nodes": {0: range(4), 1: []}}, "two CPUs each"),
+    ({"nodes": {0: range(3), 1: [3]}}, "two CPUs each"),
+    ({"nodes": {0: range(2), 1: range(2, 4)}, "refused": {"nodes": "no mbind", "limit": ""}},
+     "no mbind")])
+def test_without_two_nodes_that_can_copy_there_is_nobody_to_pull(host, why):
+    host = a_host(range(4), **host)
+    assert not of_nodes(host)
+    skipped = dict(planned("04-concurrent-migrations", host).skipped)
+    assert why in skipped["teams on either of two NUMA nodes"]
 
 
 def test_too_little_memory_skips_the_large_region():

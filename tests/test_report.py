@@ -57,7 +57,7 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
              for notebook in QUESTIONS]
     figures, tables = ([each["file"] for part in parts for each in part[kind]]
                        for kind in ("figures", "tables"))
-    assert 15 < len(figures) == len(set(figures)) <= 23 and tables
+    assert 15 < len(figures) == len(set(figures)) <= 24 and tables
     assert all(f'id="{table}"' in html for table in tables)
     for figure in figures:
         assert f'id="{figure}"' in html

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""04: what is left of it when several CPUs migrate at once?"""
+"""04: what is left of it when several CPUs migrate at once, and whose CPUs are best?"""
 
 import dataclasses
 
 from artifact import estimate, teams
 from artifact.answer import Answer, times, with_warnings
-from artifact.experiments import concurrent
+from artifact.experiments import concurrent, nodes
 from artifact.host import Host
 from artifact.ingredients import Sizes, positive, teams_of, unique
 from artifact.measured import Measured
@@ -27,15 +27,17 @@ class Parameters:
 
 
 def plan(host: Host, p: Parameters) -> Plan:
-    """A cell for each number of migrators."""
+    """A cell for each number of migrators, and for each node whose CPUs may copy to another."""
     positive(processes=p.processes, rounds=p.rounds)
     for count in p.migrators:
         positive(migrators=count)
-    crew = teams_of(host, Sizes(p.base_page, p.huge_page), p.primitives)
+    sizes = Sizes(p.base_page, p.huge_page)
+    crew = teams_of(host, sizes, p.primitives)
     if not crew.threads:
         return Plan((), crew.skipped)
     found, skipped = concurrent.cells(host, crew, p.migrators, p.processes, p.rounds)
-    return Plan(tuple(found), unique((*crew.skipped, *skipped)))
+    placed, one_node = nodes.cells(host, sizes, p.primitives, p.processes, p.rounds)
+    return Plan((*found, *placed), unique((*crew.skipped, *skipped, *one_node)))
 
 
 def answer(measured: Measured, p: Parameters) -> Answer:
@@ -61,4 +63,4 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         + "; ".join(phrases) + ".", measured.cells), headlines)
 
 
-QUESTION = Question("04-concurrent-migrations", Parameters, plan, answer, ("concurrent",))
+QUESTION = Question("04-concurrent-migrations", Parameters, plan, answer, ("concurrent", "nodes"))
