@@ -25,8 +25,10 @@ from artifact.experiments import (
     victim,
 )
 from artifact.experiments.victim import ALONE
+from artifact.measured import Measured
+from artifact.plan import Plan
 from artifact.policies import POLICIES, policy_of
-from artifact.questions import n05_interference
+from artifact.questions import QUESTIONS, n05_interference
 from artifact.samples import Samples
 from artifact.variant import Variant
 
@@ -347,6 +349,25 @@ def test_the_figure_of_nodes_has_a_row_for_an_arm_and_a_colour_for_a_place():
         assert drawn[1].get_xdata() == pytest.approx([0.5, 2, 0.8], rel=0.02)
         assert drawn[1].get_ydata() == pytest.approx([0, 1, 2], abs=0.3)
         assert "node 0 to 1" in ax.get_title()
+
+
+def test_who_should_copy_is_answered_only_where_there_are_two_nodes():
+    question = QUESTIONS["04-concurrent-migrations"]
+    crowd = made({SERIAL: 1e-4, OLD: 1e-4})
+    crowd = dataclasses.replace(crowd, cell=dataclasses.replace(crowd.cell, experiment="concurrent"))
+
+    def answer(*cells):
+        run = Measured(None, Plan(tuple(each.cell for each in cells)),
+                       {each.cell.id: each for each in cells})
+        return question.answer(run, question.parameters())
+    alone, both = answer(crowd), answer(crowd, *placed(pull=(4e-4, 2e-4, 1e-4),
+                                                       push=(2e-4, 4e-4, 5e-4)))
+    assert "nodes" not in alone.sentence and both.sentence.startswith(alone.sentence)
+    assert '"2025: unbound, nice 0, caller waits", the fastest posted' in both.sentence
+    added = {name: ratio for name, ratio in both.headlines.items() if name not in alone.headlines}
+    assert [ratio.value for ratio in added.values()] == pytest.approx([5, 0.5], rel=0.02)
+    for ratio in added.values():
+        assert f"{ratio.value:.3f}x" in both.sentence
 
 
 def test_one_more_cpu_to_look_at_costs_the_slope():

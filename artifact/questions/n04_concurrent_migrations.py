@@ -5,6 +5,7 @@ import dataclasses
 
 from artifact import estimate, teams
 from artifact.answer import Answer, times, with_warnings
+from artifact.estimate import Estimate
 from artifact.experiments import concurrent, nodes
 from artifact.host import Host
 from artifact.ingredients import Sizes, positive, teams_of, unique
@@ -12,6 +13,7 @@ from artifact.measured import Measured
 from artifact.plan import Plan
 from artifact.policies import BY_ID
 from artifact.questions.question import Question
+from artifact.samples import Samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,8 @@ def plan(host: Host, p: Parameters) -> Plan:
 
 
 def answer(measured: Measured, p: Parameters) -> Answer:
-    """Total throughput of three policies, by the number of migrators."""
+    """Total throughput of three policies, by the number of migrators; and where there are
+    two nodes, whether teams should pull or push."""
     found = sorted(measured.cells["concurrent"], key=concurrent.crowd)
     headlines, phrases = {}, []
     for policy in dict.fromkeys((teams.posted(found[0]), BY_ID["works"], BY_ID["chunks"])):
@@ -58,9 +61,24 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         phrases.append(f"\"{policy.label}\" reaches {', '.join(each)} "
                        + (f"(clearly slower with {', '.join(loses)})" if loses else
                           "(never clearly slower)"))
+    between, more = _between_nodes(measured)
     return Answer(with_warnings(
         "Total throughput of several migrators, over as many best serial copies at once: "
-        + "; ".join(phrases) + ".", measured.cells), headlines)
+        + "; ".join(phrases) + "." + between, measured.cells), {**headlines, **more})
+
+
+def _between_nodes(measured: Measured) -> tuple[str, dict[str, Estimate]]:
+    """A sentence, and what it rests on; nothing of a run without such cells."""
+    pull, push = (measured.find("nodes", place) for place in ("pull", "push"))
+    if not isinstance(pull, Samples) or not isinstance(push, Samples):
+        return "", {}
+    arm, serial = nodes.fastest_team(pull), pull.cell.baseline
+    label = pull.cell.policy(arm).label
+    ratios = {f"pulling over pushing, {label}": nodes.pull_over_push(pull, push),
+              "pulling over pushing, serial": estimate.between(pull, serial, push, serial)}
+    team, alone = map(times, ratios.values())
+    return (f" Between two nodes, \"{label}\", the fastest posted team that pulls, does so at {team} "
+            f"the speed at which it pushes; one serial copy at {alone}."), ratios
 
 
 QUESTION = Question("04-concurrent-migrations", Parameters, plan, answer, ("concurrent", "nodes"))
