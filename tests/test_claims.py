@@ -192,6 +192,25 @@ def test_the_price_of_speed_is_cpu_time_over_speed():
     assert tested.price_of_speed(evidence(samples)).measured.value == pytest.approx(0.75, rel=0.02)
 
 
+@pytest.mark.parametrize("slower, word", [
+    (1.3, "holds"), (1.0, "does not hold"), (0.7, "does not hold")])
+def test_pulling_is_faster_than_pushing_or_not(monkeypatch, slower, word):
+    """By the team that pulls the fastest; how the other one and serial copies do is not asked."""
+    def cell(place, old, new, serial):
+        return made_up("nodes", place, {"serial:bulk:movsb": serial, "serial:bulk:movnti": 0.1,
+                                        "parallel:bulk:movsb:model=2017": old,
+                                        "parallel:bulk:movsb:model=2025:threads=4": new},
+                       options=("--cpus=4,5,6,7",))
+    monkeypatch.setattr(claims, "_missing", lambda *_: "")
+    claim, = (claim for claim in claims.published_claims() if claim.id == "C15")
+    pull, push = cell("pull", 0.5, 0.4, 1.0), cell("push", 0.05, 0.4 * slower, 9.0)
+    verdict = claims._verdict(claim, evidence(pull, push))
+    assert verdict.word == word and verdict.measured.value == pytest.approx(slower, rel=0.02)
+    assert verdict.cells == (pull.cell.id, push.cell.id)
+    none = claims._verdict(claim, evidence(pull))
+    assert none.word == "not applicable" and "nodes push" in none.why
+
+
 def test_a_cell_without_huge_pages_never_decides(everything):
     one = everything.find("one-worker", "16-folio")
     assert claims.doubt(one) == ""

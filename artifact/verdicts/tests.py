@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from artifact import estimate, teams
 from artifact.estimate import Estimate
-from artifact.experiments import break_even, factorial, ladder, load
+from artifact.experiments import break_even, factorial, ladder, load, nodes
 from artifact.measured import Measured
 from artifact.policies import BY_ID, Policy
 from artifact.samples import AnySamples, KernelSamples, Samples
@@ -186,6 +186,11 @@ def highmem_kmap(e: Evidence) -> Finding:
     return Finding(Estimate(ratio, ratio, ratio), (high, low))      # counted: exact
 
 
+def pull_over_push(e: Evidence) -> Finding:
+    pull, push = (e.samples("nodes", place) for place in ("pull", "push"))
+    return Finding(nodes.pull_over_push(pull, push, e.level), (pull, push))
+
+
 def _arm(samples: Samples, policy: Policy) -> str:
     if (arm := teams.arm_of(samples, policy.id)) is None:
         raise Absent(f'the policy "{policy.label}" was skipped here')
@@ -195,4 +200,5 @@ def _arm(samples: Samples, policy: Policy) -> str:
 TESTS: dict[str, Callable[[Evidence], Finding]] = {test.__name__: test for test in (
     batching_share, movsb_extent, own_extent, unrolled_bulk, one_worker, many_threads,
     spread_over_packed, spread_over_siblings, sixteen_over_eight, base_pages, priority_under_load,
-    late_workers, busy_time, cpu_time, price_of_speed, highmem_kmap)}
+    late_workers, busy_time, cpu_time, price_of_speed, highmem_kmap,
+    pull_over_push)}
