@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from artifact import older, teams
+from artifact import estimate, older, teams
 from artifact.policies import ALL
 from artifact.samples import Samples
 
@@ -50,6 +50,13 @@ def arm_label(samples: Samples, arm: str) -> str:
     routine, posted = (cell.of(each).primitive
                        for each in (arm, cell.where(strategy="serial", rule="bulk")[0]))
     return label if routine in (posted, "empty") else f"{label}, with {routine}"
+
+
+def sequences(samples: Samples, arm: str) -> str:
+    """What a team copies with, and what the serial copy does that it is compared with."""
+    team, best = (samples.cell.of(each).primitive
+                  for each in (arm, estimate.best_serial(samples, arm)))
+    return f"copying with {team}, over one call of {best}"
 
 
 def labels_of(cells: list[Samples]) -> list[str]:

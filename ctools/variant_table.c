@@ -91,7 +91,9 @@ static const char *const defect_words[] = { "tail", "early", "zero", NULL };
 const struct variant_option variant_options[KEYS] = {
 	[KEY_MAP] = {
 		"map", VALUE_WORD, map_words, 0, 0,
-		"bookkeeping around each call (none); delay: what delay= says"
+		"bookkeeping around each call (none); 2026: that of "
+		"folio_mc_copy() in 6.18; 2017: of copy_huge_page() in 4.10, "
+		"which counts preemption; delay: what delay= says"
 	},
 	[KEY_DELAY] = {
 		"delay", VALUE_NS, NULL, 1000000, 0,

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from artifact import teams
+from artifact import labels, teams
 from artifact.answer import Answer, with_warnings
 from artifact.experiments import break_even, dispatch, load
 from artifact.host import Host
@@ -61,9 +61,10 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     low, high = break_even.published_page_us()
     return Answer(with_warnings(
         f"From call to return an empty job takes {empty}{_checks(by_pause[0], woken)}. Woken workers "
-        f"beside a working caller pay off from {_size_range(break_even.pays_from(curve))}. Under the "
-        f"policy \"{posted.label}\" a serial copy would have finished before the last worker started "
-        f"in this share of copies: {', '.join(late)}. A base page costs {page_us:.1f} us that way; "
+        f"beside a working caller, {labels.sequences(sizes, break_even.smallest(sizes, woken.id))}, "
+        f"pay off from {_size_range(break_even.pays_from(curve))}. Under the policy "
+        f"\"{posted.label}\" a serial copy would have finished before the last worker started in this "
+        f"share of copies: {', '.join(late)}. A base page costs {page_us:.1f} us that way; "
         f"{low:.1f} to {high:.1f} us were published in 2016.",
         measured.cells), {
         f"woken team over the best serial copy of {format_size(size)}": curve[size]

@@ -3,7 +3,7 @@
 
 import dataclasses
 
-from artifact import estimate, teams
+from artifact import estimate, labels, teams
 from artifact.answer import Answer, times, with_warnings
 from artifact.estimate import Estimate
 from artifact.experiments import concurrent, nodes
@@ -63,7 +63,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
                           "(never clearly slower)"))
     between, more = _between_nodes(measured)
     return Answer(with_warnings(
-        "Total throughput of several migrators, over as many best serial copies at once: "
+        "Total throughput of several migrators at once, "
+        f"{labels.sequences(found[0], teams.teams(found[0])[0])} each: "
         + "; ".join(phrases) + "." + between, measured.cells), {**headlines, **more})
 
 

@@ -58,7 +58,7 @@ def plan(host: Host, p: Parameters) -> Plan:
 def answer(measured: Measured, p: Parameters) -> Answer:
     """What victims keep, and which policies are no slower than serial under load."""
     cells = measured.cells
-    headlines, left = {}, []
+    headlines, left, sequence = {}, [], ""
     policy = teams.posted(cells["victim"][0])
     for samples in cells["victim"]:
         arm = teams.arm_of(samples, policy.id)
@@ -70,16 +70,19 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         headlines[f"{name} beside serial copies over alone"] = serial
         headlines[f"{name} beside {policy.label} over alone"] = rate
         left.append(f"{name}: {rate.value:.3f} and {serial.value:.3f}")
+        sequence = f"copying with {samples.cell.of(arm).primitive}"
     tests = [_test(samples, p.margin_percent) for samples in cells["load"]]
     # An older run may have none as posted.
     as_posted = [_test(samples, p.margin_percent) for samples in cells.get("posted", [])]
-    sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\" "
-                f"and beside the best serial copy: {'; '.join(left)}. " if left else "")
-    sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy, by a "
-                 f"one-sided test: {'; '.join(tests)}.")
+    sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\", "
+                f"{sequence}, and beside the best serial copy: {'; '.join(left)}. " if left else "")
+    loaded = cells["load"][0]
+    sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy in mean, "
+                 "p95 and p99, by one-sided tests, "
+                 f"{labels.sequences(loaded, teams.teams(loaded)[0])}: {'; '.join(tests)}.")
     if as_posted:
-        sentence += (" The series as posted, with the kernel's own routine, against one serial call "
-                     f"of it: {'; '.join(as_posted)}.")
+        sentence += (" The series against one call of the routine that they copy with: "
+                     f"{'; '.join(as_posted)}.")
     sentence = " ".join([sentence, *_waiting(cells["load"])])
     if read_next := cells.get("next-reader", []):
         sentence += f" {_past_the_cache(read_next)}"

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from artifact import estimate, teams
+from artifact import estimate, labels, teams
 from artifact.answer import Answer, nanoseconds, times, with_warnings
 from artifact.estimate import Estimate
 from artifact.experiments import energy, idle_scan, load
@@ -61,10 +61,11 @@ def answer(measured: Measured, p: Parameters) -> Answer:
                        + (f"where {stale.value:.0%} of the CPUs found idle were busy by the time the "
                           "work started" if stale else "where no CPU was ever idle"))
     lowest = min(measured.cells["load"], key=teams.load_percent)
+    sequences = labels.sequences(lowest, teams.the_arm(lowest, load.IDLE_CPU))
     return Answer(with_warnings(
         f"Checking one more CPU costs {nanoseconds(hot)} while nobody writes its state and "
         f"{nanoseconds(written)} after another CPU wrote it. {_cpus_paid_for(lowest, written)} Speed "
-        f"over the best serial copy when only idle CPUs help: {'; '.join(phrases)}.",
+        f"when only idle CPUs help, {sequences}: {'; '.join(phrases)}.",
         measured.cells), headlines)
 
 

@@ -276,7 +276,8 @@ def _verdicts(found: list[claims.Verdict]) -> list[str]:
         low, high = claim.holds
         lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
         lines.append(f"      {verdict.word}: {_measured(verdict.measured)}, region {low:g} to {high:g}")
-        lines.append(_wrapped(f"measured: {claim.what}", "      "))
+        copied = f" ({' over '.join(verdict.routines)})" if verdict.routines else ""
+        lines.append(_wrapped(f"measured{copied}: {claim.what}", "      "))
         if verdict.why != claim.band:
             lines.append(_wrapped(f"({verdict.why})", "      "))
     return lines

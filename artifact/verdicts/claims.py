@@ -54,13 +54,14 @@ class Claim:
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """word: holds, does not hold, inconclusive, not applicable or cited only. cells: the
-    ids of those it is judged by."""
+    ids of those it is judged by. routines: what is copied with there."""
 
     claim: Claim
     word: str
     why: str
     measured: Estimate | None = None
     cells: tuple[str, ...] = ()
+    routines: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -147,7 +148,7 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     word = "inconclusive" if doubts or found.measured is None or claim.holds is None else \
         decide(found.measured, claim.holds)
     return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured,
-                   tuple(samples.cell.id for samples in found.cells))
+                   tuple(samples.cell.id for samples in found.cells), found.routines)
 
 
 def doubt(samples: Samples) -> str:

@@ -13,15 +13,23 @@ from artifact.experiments import break_even, factorial, ladder, load, nodes
 from artifact.measured import Measured
 from artifact.policies import BY_ID, Policy
 from artifact.samples import AnySamples, KernelSamples, Samples
+from artifact.variant import Variant
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a test measured, and the cells it rests on; why that decides nothing."""
+    """What a test measured, and the cells it rests on; why that decides nothing; the arms
+    that it compares, where these copy."""
 
     measured: Estimate | None
     cells: tuple[AnySamples, ...] = ()
     doubt: str = ""
+    arms: tuple[str, ...] = ()
+
+    @property
+    def routines(self) -> tuple[str, ...]:
+        """What the arms copy with, each once."""
+        return tuple(dict.fromkeys(Variant.parse(arm).primitive for arm in self.arms))
 
 
 class Absent(Exception):
@@ -58,14 +66,15 @@ class Evidence:
         for wanted in (arm, over):
             if wanted not in samples.seconds:
                 raise Absent(f"{wanted} was not among the arms")
-        return Finding(estimate.speedup(samples, arm, over, self.level), (samples,))
+        return Finding(estimate.speedup(samples, arm, over, self.level), (samples,),
+                       arms=(arm, over))
 
 
 def batching_share(e: Evidence) -> Finding:
     samples = e.samples("factorial", "1-folio")
     found = factorial.share_of_batching(samples, samples.cell.own, "spin", e.level)
     return Finding(found, (samples,), "" if found else "threads show no clear gain here for "
-                   "batching to account for")
+                   "batching to account for", (samples.cell.baseline,))
 
 
 def _long_over_short(e: Evidence, samples: Samples, primitive: str) -> Finding:
@@ -112,7 +121,8 @@ def _between_placements(e: Evidence, other: str, most: int) -> Finding:
     own = cells[0].cell.own
     arm, over = (f"parallel:bulk:{own}:threads={threads}:folios=16", f"serial:bulk:{own}:folios=16")
     logs = [estimate.log_speedups(samples, arm, over) for samples in cells]
-    return Finding(estimate.exponential(estimate.interval(logs[0] - logs[1], e.level)), tuple(cells))
+    return Finding(estimate.exponential(estimate.interval(logs[0] - logs[1], e.level)),
+                   tuple(cells), arms=(arm, over))
 
 
 def spread_over_packed(e: Evidence) -> Finding:
@@ -150,8 +160,10 @@ def priority_under_load(e: Evidence) -> Finding:
 
 def late_workers(e: Evidence) -> Finding:
     samples = e.samples("load", "200-percent")
-    found = load.late_share(samples, _arm(samples, teams.posted(samples)), e.level)
-    return Finding(found, (samples,), "" if found else "no worker ever began")
+    arm = _arm(samples, teams.posted(samples))
+    found = load.late_share(samples, arm, e.level)
+    return Finding(found, (samples,), "" if found else "no worker ever began",
+                   (arm, estimate.best_serial(samples, arm)))
 
 
 def busy_time(e: Evidence) -> Finding:
@@ -170,14 +182,15 @@ def _best_woken(samples: Samples) -> tuple[str, str]:
 
 def cpu_time(e: Evidence) -> Finding:
     samples = e.samples("threads", "spread-16-folio")
-    return Finding(estimate.cpu_ratio(samples, *_best_woken(samples), e.level), (samples,))
+    arms = _best_woken(samples)
+    return Finding(estimate.cpu_ratio(samples, *arms, e.level), (samples,), arms=arms)
 
 
 def price_of_speed(e: Evidence) -> Finding:
     samples = e.samples("threads", "spread-16-folio")
     arms = _best_woken(samples)
     logs = estimate.log_cpu_ratios(samples, *arms) - estimate.log_speedups(samples, *arms)
-    return Finding(estimate.exponential(estimate.interval(logs, e.level)), (samples,))
+    return Finding(estimate.exponential(estimate.interval(logs, e.level)), (samples,), arms=arms)
 
 
 def highmem_kmap(e: Evidence) -> Finding:
