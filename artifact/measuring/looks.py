@@ -30,7 +30,7 @@ KERNELS, LAST = "kernels", "last"       # beside the stages, and beside the look
 
 HALF = 0.5              # of the most, at the second look
 FIRST = 3               # processes of each cell before the first look; of a few, half
-LONG_SECONDS = 1.0      # of a process: so that not all wait for these, they get the FEWEST
+LONG_SECONDS = 0.6      # of a process: so that not all wait for these, they get the FEWEST
 
 
 @dataclasses.dataclass(frozen=True)
