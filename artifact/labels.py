@@ -40,7 +40,7 @@ def residence(samples: Samples) -> str:
     ours, memory = (np.median([fact[key] for fact in samples.facts])
                     for key in ("llc_load_ns", "memory_load_ns"))
     resident = "" if ours < 0.6 * memory else "NOT RESIDENT: "
-    return f"\n{resident}{ours:.0f} ns a load, memory {memory:.0f} ns"
+    return f"\n{resident}{ours:.0f} ns a load,\nmemory {memory:.0f} ns"
 
 
 def arm_label(samples: Samples, arm: str) -> str:

@@ -134,7 +134,8 @@ def test_what_a_load_gets_done_is_per_time_of_the_copy():
     assert load.load_throughput(samples, TEAM, SERIAL).value == pytest.approx(0.5, rel=0.02)
     assert load.load_throughput(made({SERIAL: 2e-4, TEAM: 4e-4}), TEAM, SERIAL) is None
     work[TEAM]["load work"] = [np.zeros(12)] * 16
-    assert load.load_throughput(samples, TEAM, SERIAL) is None
+    assert load.load_throughput(samples, TEAM, SERIAL).value == 0
+    assert load.load_throughput(samples, SERIAL, TEAM) is None
 
 
 def test_the_callers_share_is_of_all_shared_parts():
@@ -393,6 +394,14 @@ def test_the_phases_of_a_copy_follow_each_other_whatever_is_missing():
     moments = {"queued": 5e-6, "last start": 3e-6, "joined": 9e-6}
     samples = made({SERIAL: 1e-6, TEAM: 1e-6}, channels={
         TEAM: {name: [np.full(10, at)] * 16 for name, at in moments.items()}})
+    assert dispatch.moments_us(samples, TEAM) == pytest.approx([5, 5, 5, 9])
+
+
+def test_a_moment_that_few_copies_have_takes_no_time():
+    """The one worker of a hundred that began, and then took its time, is not the middle."""
+    moments = {"queued": [np.full(12, 5e-6)] * 16, "joined": [np.full(12, 9e-6)] * 16,
+               "last start": [np.array([3e-3])] + [np.array([])] * 15}
+    samples = made({SERIAL: 1e-6, TEAM: 1e-6}, channels={TEAM: moments})
     assert dispatch.moments_us(samples, TEAM) == pytest.approx([5, 5, 5, 9])
 
 

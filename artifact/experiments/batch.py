@@ -35,11 +35,12 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     found = []
     for name, some, n, most, sharpness in (
             ("short", [count for count in counts if count < LONG], rounds // 2, processes // 4, 0.04),
-            ("long", [count for count in counts if count >= LONG], 2, processes // 5, 0.06)):
+            ("long", [count for count in counts if count >= LONG], 3, processes // 5, 0.06)):
         if some:
             arms = unique(folios_of(arm, count) for count in (1, *some) for arm in ways)
             found.append(Cell("batch", name, (*crew.options, f"--rounds={max(1, n)}"), arms,
-                              max(2, most), resolution=0.10, quiet=True, sharpness=sharpness))
+                              max(2, most), resolution=0.10 if name == "short" else 0.25,
+                              quiet=True, sharpness=sharpness))
     return found, too_large
 
 
@@ -85,26 +86,27 @@ def batch_figure(cells: list[Samples]) -> Figure:
     """Speed by folios in a call, and how long the first of them is away."""
     fig, (speed, latency) = drawing.subplots(1, 2, figsize=(13, 5))
     counts: set[int] = set()
-    shown: list[estimate.Estimate] = []
+    shown: list[float] = []
     for i, way in enumerate(ways_of(cells[0])):
         found = by_folios(cells, way)
         x = sorted(found)
         counts |= {*x}
         ratios = [per_byte(*found[count]) for count in x]
-        shown += ratios
-        rows = drawing.as_rows(ratios)
+        shown += [ratio.value for ratio in ratios]
         at = np.array(x) * (1 + 0.06 * (i - 1))
-        speed.plot(at, rows["speedup"], color=drawing.COLOURS[i], linewidth=1)
-        drawing.dots(speed, at, rows["speedup"], rows, horizontal=False, label=way,
-                     colour=drawing.COLOURS[i], marker=drawing.MARKERS[i],
-                     stable=all(estimate.is_stable(found[count][0]) for count in x))
+        speed.plot(at, [ratio.value for ratio in ratios], color=drawing.COLOURS[i], linewidth=1)
+        speed.plot([], [], drawing.MARKERS[i], color=drawing.COLOURS[i], label=way)
+        for place, count, ratio in zip(at, x, ratios):
+            drawing.dots(speed, [place], [ratio.value], drawing.as_rows([ratio]), horizontal=False,
+                         label=None, colour=drawing.COLOURS[i], marker=drawing.MARKERS[i],
+                         stable=estimate.is_stable(found[count][0]))
         for q, style in ((0.5, "-"), (0.99, ":")):
             latency.plot(x, [1e6 * first_folio_seconds(*found[count], q) for count in x], style,
                          color=drawing.COLOURS[i], marker=drawing.MARKERS[i], markersize=4)
     for style, text in (("-", "median"), (":", "p99")):
         latency.plot([], [], style, color="0.3", label=text)
     drawing.at_one(speed, "y")
-    drawing.show_all_dots(speed, [ratio.value for ratio in shown], "y")
+    speed.set_ylim(0.85 * min(shown), 1.15 * max(shown))
     speed.set_title("speed per byte, over one folio in a serial call", fontsize="medium")
     latency.set_title("how long the first folio is away: the whole call", fontsize="medium")
     drawing.log_axis(latency, "y", "us")

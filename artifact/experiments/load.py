@@ -4,6 +4,7 @@ and 06 ask for these cells; with the same parameters they are measured once."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Iterable
 
@@ -130,20 +131,20 @@ def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
     """Mean, p95 and p99 of each policy's times over the best serial copy's, by load, with
     the verdict of one-sided tests; and how many copies take far longer than a serial one.
 
-    cells: of load and of posted; the latter, of more rounds, are taken where both have
-    a policy.
+    cells: of load, and of posted, where the only serial copy is that of the same routine.
     """
-    found = {(labels.arm_label(samples, arm), teams.load_percent(samples)): (samples, arm)
-             for name in ("load", "posted") for samples in cells
-             if samples.cell.experiment == name for arm in teams.teams(samples)}
-    loads = sorted({percent for _, percent in found})
-    names = labels.labels_of(cells)
+    loads = sorted({teams.load_percent(samples) for samples in cells})
+    found = {(_row_label(samples, arm), loads.index(teams.load_percent(samples))): (samples, arm)
+             for samples in sorted(cells, key=lambda s: s.cell.experiment)
+             for arm in teams.teams(samples)}
+    loaded = [samples for samples in cells if samples.cell.experiment == "load"]
+    names = list(dict.fromkeys([*labels.labels_of(loaded), *(label for label, _ in found)]))
     fig, (means, tails) = drawing.subplots(
         1, 2, figsize=(4 + 3 * len(loads), 1.9 + 0.36 * len(names)), sharey=True,
         width_ratios=[1.25, 1])
-    for (label, percent), each in found.items():
+    for (label, x), each in found.items():
         ratios, verdict = teams.no_worse(*each, margin_percent)
-        x, y, colour = loads.index(percent), names.index(label), VERDICTS[verdict]
+        y, colour = names.index(label), VERDICTS[verdict]
         drawing.field(means, x, y, f"{SIGNS[verdict]} {_short(ratios['mean'])}", colour, 0.22)
         drawing.field(tails, x, y, f"{_digits(ratios['p95'].value)}, {_digits(ratios['p99'].value)}; "
                       f"{labels.percent(teams.too_long_share(*each).value)}", colour, 0.22)
@@ -161,18 +162,26 @@ def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
     return fig
 
 
+def _row_label(samples: Samples, arm: str) -> str:
+    """Of a posted series, what it is compared with as well: what it copies with itself."""
+    label = labels.arm_label(samples, arm)
+    return f"{label}, over {samples.cell.own} itself" if samples.cell.experiment == "posted" else label
+
+
 def load_throughput(samples: Samples, arm: str, over: str) -> Estimate | None:
     """The background load's own throughput during a copy by ``arm``, over the same during
-    one by ``over``; None where it was not counted, or a process shows none."""
+    one by ``over``; None where it was not counted, or some process got nothing done
+    beside ``over``."""
     rates = []
     for each in (arm, over):
         work = samples.channels[each].get("load work")
         if not work:
             return None
         rates.append(np.array([units.sum() for units in work]) / samples.seconds[each].sum(axis=1))
-    if not all(rate.all() for rate in rates):
+    if not rates[1].all():
         return None
-    return estimate.exponential(estimate.interval(np.log(rates[0] / rates[1])))
+    found = estimate.interval(rates[0] / rates[1])
+    return dataclasses.replace(found, low=max(found.low, 0.0))
 
 
 def drained_share(samples: Samples, arm: str) -> Estimate | None:

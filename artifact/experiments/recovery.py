@@ -52,8 +52,10 @@ def recovery_figure(cells: list[Samples]) -> Figure:
     """Passes over a working set after a copy went through the caches of its CPU."""
     lines = math.ceil(len(cells) / 2)
     fig, panels = drawing.subplots(lines, 2, figsize=(12, 0.6 + 4.4 * lines), squeeze=False)
+    amounts = sorted({samples.cell.of(arm).copied for samples in cells
+                      for arm in samples.cell.variants[1:]})
     for ax, samples in zip(panels.flat, cells):
-        _curves(ax, samples)
+        _curves(ax, samples, amounts)
     for unused in panels.flat[len(cells):]:
         unused.set_axis_off()
     for ax in panels[-1]:
@@ -63,10 +65,9 @@ def recovery_figure(cells: list[Samples]) -> Figure:
     return fig
 
 
-def _curves(ax: Axes, samples: Samples) -> None:
+def _curves(ax: Axes, samples: Samples, amounts: list[int]) -> None:
     """A line for each way and amount: the colour tells the amount, the marker the way."""
     alone, cell = _passes(samples, ALONE), samples.cell
-    amounts: dict[str, int] = {}
     ways: dict[str, int] = {}
     for arm in cell.variants[1:]:
         what = cell.of(arm)
@@ -74,7 +75,7 @@ def _curves(ax: Axes, samples: Samples) -> None:
                   else f"{what.folios} folio" + "s" * (what.folios != 1))
         way = labels.arm_label(samples, arm) if what.parallel else f"serial, {what.primitive}"
         nth = ways.setdefault(way, len(ways))
-        colour = drawing.COLOURS[amounts.setdefault(amount, len(amounts))]
+        colour = drawing.COLOURS[amounts.index(what.copied)]
         passes = _passes(samples, arm) / alone
         ax.plot(range(1, len(passes) + 1), passes, color=colour, marker=drawing.MARKERS[nth % 7],
                 linestyle="-" if not nth else "--", label=f"{way}: {amount}", markersize=5,

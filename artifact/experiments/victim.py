@@ -118,7 +118,8 @@ def victims_figure(cells: list[Samples]) -> Figure:
     timers = [samples for samples in cells if samples.cell.label in WAITING]
     others = [samples for samples in cells if samples.cell.label not in WAITING]
     names = ["alone", *rows.values()] if timers else list(rows.values())
-    fig, panels = drawing.rows_of_panels(len(cells), names, width=2.3)
+    width = min(2.3, (drawing.WIDEST - 3.2) / len(cells))
+    fig, panels = drawing.rows_of_panels(len(cells), names, width=width)
     for ax, samples in zip(panels, others):
         _losses(ax, samples, {names.index(label): arm for arm, label in rows.items()})
     for ax, samples in zip(panels[len(others):], timers):
@@ -153,7 +154,7 @@ def _wake_ups(ax: Axes, samples: Samples, rows: dict[int, str]) -> None:
     for q, marker in LATE.items():
         ax.plot([], [], marker, color=drawing.quantile_colour(q), label=f"p{100 * q:.0f}")
     ax.legend(loc="upper right", fontsize="x-small")
-    drawing.log_axis(ax, "x", f"{axis},\nall processes", ticks=(1, 3))
+    drawing.log_axis(ax, "x", f"{axis},\nall processes", ticks=(1,))
     ax.set_title(labels.victim_label(samples), fontsize="small")
 
 
