@@ -81,11 +81,12 @@ def test_a_packed_run_is_the_same_elsewhere(packed):
     assert packed.read_bytes() == pack.pack(ours).read_bytes()       # no times in it
 
 
-def test_recorded_runs_of_one_machine_have_the_same_verdict_for_every_claim(results):
+def test_recorded_runs_of_one_machine_never_contradict_each_other(results):
+    """Not even where their arms differ, as those of an older protocol do."""
     runs = [paths.run(f"recorded/{folder.name}") for folder in sorted(paths.RECORDED.glob("*/"))]
     assert len(runs) >= 2
     for found in zip(*(claims.verdicts(measured.of(run)) for run in runs)):
-        assert len({verdict.word for verdict in found}) == 1, found[0].claim.id
+        assert not {"holds", "does not hold"} <= {verdict.word for verdict in found}, found[0].claim.id
 
 
 def renamed(run):

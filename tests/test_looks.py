@@ -282,9 +282,11 @@ def replayed(results, monkeypatch):
 
     def measure(cell, seed, output, facts):
         output.parent.mkdir(parents=True, exist_ok=True)
-        pyperf.BenchmarkSuite([pyperf.Benchmark([each.get_runs()[seed - 1]]) for each in
-                               load(str(recorded.cell_file(cell.id))).get_benchmarks()]).dump(
-                                   str(output), replace=True)
+        # A recorded cell may have been sharp before its most: then some come again.
+        pyperf.BenchmarkSuite([
+            pyperf.Benchmark([each.get_runs()[(seed - 1) % len(each.get_runs())]])
+            for each in load(str(recorded.cell_file(cell.id))).get_benchmarks()]).dump(
+                str(output), replace=True)
     monkeypatch.setattr(process, "measure", measure)
     return run, list(cells)
 

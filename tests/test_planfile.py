@@ -20,6 +20,7 @@ from artifact.verdicts import changelog, claims, pack
 from tests.conftest import a_host, tiny_cell
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))
+OLDER = [name for name in RECORDED if (paths.RECORDED / name / "plans.json").exists()]
 SWEEP = QUESTIONS["04-concurrent-migrations"]
 TINY = {"huge_page": "64K", "primitives": ["libc"], "migrators": [1], "processes": 2, "rounds": 2}
 
@@ -52,7 +53,7 @@ def finish(run, cells):
 
 
 def copy_of_recorded(results, name="copy"):
-    shutil.copytree(paths.RECORDED / RECORDED[0], results / name)
+    shutil.copytree(paths.RECORDED / OLDER[0], results / name)
     return paths.run(name)
 
 
@@ -118,7 +119,7 @@ def test_kernels_that_were_fetched_since_join_the_plan(results, here):
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recorded_run_is_read_by_whoever_asks_nothing(nobody_asks, name):
     run = paths.run(f"recorded/{name}")
-    assert not run.plan.exists() and plan.read(run).host is None       # older code wrote it
+    assert run.plan.exists() != (name in OLDER) == (plan.read(run).host is None)
     everything = measured.of(run)
     found = claims.verdicts(everything)
     assert changelog.text(everything, found) and planning.answered(everything)
@@ -126,13 +127,13 @@ def test_a_recorded_run_is_read_by_whoever_asks_nothing(nobody_asks, name):
 
 def test_what_older_code_packed_is_opened(results, tmp_path):
     """Its plans.json is in it as it was; nothing is made over."""
-    packed = pack.pack(paths.run(f"recorded/{RECORDED[0]}"))
+    packed = pack.pack(paths.run(f"recorded/{OLDER[0]}"))
     run = pack.opened(str(packed))
-    stored = json.loads((paths.RECORDED / RECORDED[0] / "plans.json").read_text())
+    stored = json.loads((paths.RECORDED / OLDER[0] / "plans.json").read_text())
     run.plan.unlink()
     run.older_plans.write_text(json.dumps(stored))
     assert [v.word for v in claims.verdicts(measured.of(run))] == \
-        [v.word for v in claims.verdicts(measured.of(paths.run(f"recorded/{RECORDED[0]}")))]
+        [v.word for v in claims.verdicts(measured.of(paths.run(f"recorded/{OLDER[0]}")))]
     assert set(older.plans(stored)) == set(plan.read(run).own)
 
 
