@@ -170,6 +170,16 @@ def test_the_best_batch_is_the_shortest_that_is_as_fast_as_any():
     assert away == pytest.approx(16 * 2e-4, rel=0.02)
 
 
+def test_a_long_list_that_gains_nothing_over_a_short_one_is_not_best():
+    short, long = (dataclasses.replace(samples, cell=dataclasses.replace(samples.cell, label=label))
+                   for label, samples in (("short", listed_batches({1: 4e-4, 4: 2e-4, 32: 2e-4})),
+                                          ("long", listed_batches({1: 4e-4, 64: 1.99e-4, 512: 3e-4}))))
+    assert batch.best_batch([short, long], "serial: movsb") == 4
+    ahead = listed_batches({1: 4e-4, 64: 1e-4, 512: 1e-4})
+    ahead = dataclasses.replace(ahead, cell=long.cell)
+    assert batch.best_batch([short, ahead], "serial: movsb") == 64
+
+
 def test_late_is_later_than_a_whole_best_serial_copy():
     waits = [np.array([1e-4] * 9 + [5e-4] * 3)] * 16
     samples = made({SERIAL: 4e-4, STREAM: 2e-4, TEAM: 3e-4}, channels={TEAM: {"wait": waits}},

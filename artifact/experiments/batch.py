@@ -73,13 +73,17 @@ def first_folio_seconds(samples: Samples, arm: str, q: float) -> float:
 
 
 def best_batch(cells: list[Samples], way: str) -> int:
-    """The fewest folios in a call that are not clearly slower, per byte, than the fastest
-    call of the same cell."""
+    """The fewest folios in a call that are not clearly slower, per byte, than the fastest."""
     found = by_folios(cells, way)
     fastest = max(found, key=lambda count: per_byte(*found[count]).value)
-    samples, arm = found[fastest]
-    return min(count for count, (cell, other) in found.items() if count == fastest or
-               cell is samples and estimate.speedup(samples, arm, other).low <= 1)
+    return min(count for count in found
+               if count == fastest or _ahead(*found[fastest], *found[count]).low <= 1)
+
+
+def _ahead(samples: Samples, arm: str, others: Samples, over: str) -> estimate.Estimate:
+    """Speed of one call over another, in rounds that they share where they share any."""
+    return estimate.speedup(samples, arm, over) if samples is others else \
+        estimate.between(samples, arm, others, over)
 
 
 def batch_figure(cells: list[Samples]) -> Figure:

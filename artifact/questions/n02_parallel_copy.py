@@ -99,7 +99,7 @@ def _share(samples: Samples) -> str:
     if found is None:
         return (f"Even spinning threads show no clear gain over the serial 2017 loop with {own}, "
                 "so there is no gain for batching to account for.")
-    return (f"Batching alone accounts for {found.value:.0%} [{found.low:.0%}, {found.high:.0%}] of "
+    return (f"Batching alone accounts for {found.value:z.0%} [{found.low:z.0%}, {found.high:z.0%}] of "
             f"what spinning threads gain over the serial 2017 loop with {own}.")
 
 
@@ -109,9 +109,11 @@ def _batches(cells: list[Samples]) -> list[str]:
     for way in batch.ways_of(cells[0]) if cells else ():
         found, best = batch.by_folios(cells, way), batch.best_batch(cells, way)
         single, whole = (1e6 * batch.first_folio_seconds(*found[count], 0.5) for count in (1, best))
-        phrases.append(f"{way}: {best}, {times(batch.per_byte(*found[best]))} per byte, where the "
-                       f"first folio is away for {whole:.0f} us instead of {single:.0f}")
-    return [f"The shortest list that is as fast as any, over one folio in a serial call: "
+        phrases.append(f'"{way}": 1 folio' if best == 1 else
+                       f'"{way}": {best} folios, {times(batch.per_byte(*found[best]))} per byte '
+                       f"over one folio in a serial call, where the first folio is away for "
+                       f"{whole:.0f} us instead of {single:.0f}")
+    return [f"The shortest list that is not clearly slower per byte than the fastest one: "
             f"{'; '.join(phrases)}."] if phrases else []
 
 
