@@ -294,7 +294,7 @@ def test_the_texts_numbers_are_those_of_the_cells(everything, verdicts):
         if verdict.measured:
             shown = changelog._measured(verdict.measured)
             assert f"{verdict.word}: {shown}" in text
-            assert shown.startswith(f"{verdict.measured.value:.3f}")
+            assert shown.startswith(f"{verdict.measured.value:z.3f}")
 
 
 def test_pagecopy_and_the_text_agree_to_the_digit(pagecopy, tmp_path, monkeypatch):

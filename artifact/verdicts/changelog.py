@@ -63,7 +63,7 @@ def _not_shown(measured: Measured) -> list[str]:
 
 
 def _ratio(ratio: Estimate) -> str:
-    return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    return f"{ratio.value:z.3f} [{ratio.low:z.3f}, {ratio.high:z.3f}]"
 
 
 def _row(name: str, samples: Samples, arm: str, over: str) -> str:
