@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from artifact import badge, estimate, execution, machine, measured, paths, planning, profile, rendering
+from artifact import badge, cells, estimate, execution, machine, measured, paths, planning, profile, rendering
 from artifact.estimate import Estimate
 from artifact.measured import Measured
 from artifact.measuring import MINUTES, outlook
@@ -23,15 +23,18 @@ NONE = "\N{EM DASH}"
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """A ratio in each recorded run, None where it has none."""
+    """A ratio in each recorded run, None where it has none. alike: whether the run's arms
+    are those of now: others' ratios have the same name, and are of other copies."""
 
     name: str
     ratios: tuple[Estimate | None, ...]
+    alike: tuple[bool, ...]
 
     @property
     def spread(self) -> str:
-        """Where all intervals together reach from and to."""
-        found = [ratio for ratio in self.ratios if ratio]
+        """Where the intervals of such runs together reach from and to; of all, where none has it."""
+        found = [ratio for ratio, alike in zip(self.ratios, self.alike) if ratio and alike] or \
+            [ratio for ratio in self.ratios if ratio]
         low, high = (f"{limit:.2f}" for limit in (min(ratio.low for ratio in found),
                                                   max(ratio.high for ratio in found)))
         return low if low == high else f"{low} to {high}"
@@ -79,11 +82,11 @@ def text() -> str:
     environment.filters.update(cell=_cell, source=_source,
                                mib=lambda size: math.ceil(size / (1 << 20)))
     return environment.get_template("appendix.md.j2").render(
-        runs=runs, machines=len({machine.kind(run.machine) for run in runs}), none=NONE,
+        runs=runs, machines=len({machine.kind(run.machine) for run in runs}), absent=NONE,
         years=sorted({verdict.claim.when[:4] for verdict in found[0]} - {""}),
         pace=WORDS_A_MINUTE, margin=claims.MARGIN, tallies=list(map(claims.tally, found)),
         tested=list(_tested(runs, found)), untested=_untested(found),
-        expected=_expected(runs),
+        expected=_expected(runs), others=[run for run in runs if not _is_of_now(run)],
         efforts=_efforts(runs), whole=[sum(profile.elapsed(run.run, run.timed).values()) / 60
                                        for run in runs],
         titles={name: execution.title(question) for name, question in QUESTIONS.items()},
@@ -100,13 +103,19 @@ def text() -> str:
 
 def _tested(runs: list[Measured], found: list[list[Verdict]]) -> Iterable[Tested]:
     experiments = {cell.id: cell.experiment for run in runs for cell in run.plan.cells}
+    alike = tuple(map(_is_of_now, runs))
     for verdicts in zip(*found, strict=True):
         measured_by = [verdict.cells for verdict in verdicts if verdict.measured]
         if measured_by:
             claim = verdicts[0].claim
             yield Tested(claim, tuple(verdict.word for verdict in verdicts), Expected(
-                claim.what, tuple(verdict.measured for verdict in verdicts)),
+                claim.what, tuple(verdict.measured for verdict in verdicts), alike),
                 tuple(dict.fromkeys(experiments[cell] for cell in measured_by[0])))
+
+
+def _is_of_now(run: Measured) -> bool:
+    """Whether its arms copy as those of the same name do now."""
+    return all(samples.cell.protocol == cells.PROTOCOL for samples in run.timed)
 
 
 def _untested(found: list[list[Verdict]]) -> list[Verdict]:
@@ -118,12 +127,13 @@ def _untested(found: list[list[Verdict]]) -> list[Verdict]:
 def _expected(runs: list[Measured]) -> dict[str, list[Expected]]:
     """The ratios that the notebooks' answers rest on, by the notebook."""
     answers = [planning.answered(run) for run in runs]
+    alike = tuple(map(_is_of_now, runs))
     found = {}
     for name in QUESTIONS:
         each = [answer[name].headlines if name in answer else {} for answer in answers]
         keys = dict.fromkeys(key for headlines in each for key in headlines)
         if keys:
-            found[name] = [Expected(key, tuple(headlines.get(key) for headlines in each))
+            found[name] = [Expected(key, tuple(headlines.get(key) for headlines in each), alike)
                            for key in keys]
     return found
 

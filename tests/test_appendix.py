@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from artifact import appendix, measured, paths, rendering
+from artifact.estimate import Estimate
 from artifact.problem import Damaged
 from artifact.verdicts import claims
 
@@ -80,9 +81,18 @@ def test_expected_is_where_all_runs_reach(recorded):
     assert "kvm-epyc-2cpu-again" not in found
     assert expected == "{:.2f} to {:.2f}".format(*map(float, re.findall(r"[\d.]+", alone)[1:]))
     both, = re.findall(BEST, PAGE, re.MULTILINE)
-    numbers = [float(number) for text in both.split(" | ")[1:]
-               for number in re.findall(r"[\d.]+", text)[1:]]
-    assert both.split(" | ")[0] == f"{min(numbers):.2f} to {max(numbers):.2f}"
+    assert both.split(" | ")[:2] == [expected, alone], "that of a run with other arms is not expected"
+
+
+def test_expected_is_that_of_all_runs_with_arms_of_now():
+    ratios = Estimate(1.0, 0.9, 1.1), Estimate(2.0, 1.5, 2.5), None
+    assert appendix.Expected("", ratios, (True, True, True)).spread == "0.90 to 2.50"
+    assert appendix.Expected("", ratios, (True, False, True)).spread == "0.90 to 1.10"
+    assert appendix.Expected("", ratios, (False, False, True)).spread == "0.90 to 2.50"
+
+
+def test_what_a_run_has_no_ratio_of_is_a_dash():
+    assert "| None" not in PAGE and f"| {appendix.NONE} |" in PAGE
 
 
 def test_without_a_recorded_run_it_says_so(recorded):
