@@ -103,8 +103,8 @@ def published_bulk_pairs() -> pd.DataFrame:
 
 
 RUNGS = dict(zip((*THEN, *LADDER), (
-    "loop of 2017, with a preempt count", "loop of 2017, without (voluntary preemption)",
-    "loop of today", "a call per page, no bookkeeping", "one call")))
+    "bookkeeping of 4.10, with a preempt count", "without one (voluntary preemption)",
+    "bookkeeping of 6.1 and 6.18", "a call per page, no bookkeeping", "one call")))
 
 
 SHOWN = 0.4, 1.7       # speeds over the loop; what is beyond is an arrow
