@@ -6,7 +6,8 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from artifact import badge, cells, estimate, execution, machine, measured, paths, planning, profile, rendering
+from artifact import badge, estimate, execution, machine, measured, paths, planning, profile, rendering
+from artifact.cells import PROTOCOL
 from artifact.estimate import Estimate
 from artifact.measured import Measured
 from artifact.measuring import MINUTES, outlook
@@ -115,7 +116,7 @@ def _tested(runs: list[Measured], found: list[list[Verdict]]) -> Iterable[Tested
 
 def _is_of_now(run: Measured) -> bool:
     """Whether its arms copy as those of the same name do now."""
-    return all(samples.cell.protocol == cells.PROTOCOL for samples in run.timed)
+    return all(samples.cell.protocol == PROTOCOL for samples in run.timed)
 
 
 def _untested(found: list[list[Verdict]]) -> list[Verdict]:

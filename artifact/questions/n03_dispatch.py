@@ -62,7 +62,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     return Answer(with_warnings(
         f"From call to return an empty job takes {empty}{_checks(by_pause[0], woken)}. Woken workers "
         f"beside a working caller, {labels.sequences(sizes, break_even.smallest(sizes, woken.id))}, "
-        f"pay off from {_size_range(break_even.pays_from(curve))}. Under the policy "
+        f"{_pays_off(break_even.pays_from(curve))}. Under the policy "
         f"\"{posted.label}\" a serial copy would have finished before the last worker started in this "
         f"share of copies: {', '.join(late)}. A base page costs {page_us:.1f} us that way; "
         f"{low:.1f} to {high:.1f} us were published in 2016.",
@@ -82,12 +82,15 @@ def _checks(samples: Samples, policy: Policy) -> str:
         for label, seconds in found.items()) + ")"
 
 
-def _size_range(found: tuple[float, float, float]) -> str:
-    def text(size: float) -> str:
-        return ("the smallest size measured" if size == 0 else "no size measured"
-                if not np.isfinite(size) else spoken(size))
-    value, low, high = map(text, found)
-    return f"{value} [{low}, {high}]"
+def _pays_off(found: tuple[float, float, float]) -> str:
+    """From which size on; where from none, whether repeats may find one."""
+    value, low, high = (
+        "the smallest size measured" if size == 0 else "never" if np.isinf(size) else spoken(size)
+        for size in found)
+    if not np.isinf(found[0]):
+        return f"pay off from {value} [{low}, {high}]"
+    return "pay off at no size measured" + (
+        "" if np.isinf(found[1]) else f" (a repeat may find that they do from {low} on)")
 
 
 QUESTION = Question("03-dispatch", Parameters, plan, answer, ("dispatch", "break-even", "load"))
