@@ -159,8 +159,26 @@ def summary(found: dict) -> str:
     caches = found["caches"]
     last = f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
     where = f"{found['virtual_machine']} guest" if found["virtual_machine"] else "bare metal"
-    return (f"{found['cpu']['model']}, {found['cpu']['usable']} CPUs, {last}, "
+    name = " ".join(filter(None, (found["cpu"]["model"], generation(found["cpu"]))))
+    return (f"{name}, {found['cpu']['usable']} CPUs, {last}, "
             f"{len(found['numa_nodes'])} NUMA node(s), Linux {found['kernel']['release']}, {where}")
+
+
+# Of AMD's CPUs, by family: the models of each, as arch/x86/kernel/cpu/amd.c has them.
+ZEN: dict[int, dict[int, tuple[tuple[int, int], ...]]] = {
+    23: {1: ((0x00, 0x2f), (0x50, 0x5f)),
+         2: ((0x30, 0x4f), (0x60, 0x7f), (0x90, 0x91), (0xa0, 0xaf))},
+    25: {3: ((0x00, 0x0f), (0x20, 0x5f)), 4: ((0x10, 0x1f), (0x60, 0xaf))},
+    26: {5: ((0x00, 0x2f), (0x40, 0x4f), (0x60, 0x7f))}}
+
+
+def generation(cpu: dict) -> str:
+    """"(Zen 4)", which a hypervisor may leave out of the name; "" where not known."""
+    family, model, *_ = cpu.get("family_model_stepping", "").split("/") + [""]
+    if not (cpu["model"].startswith("AMD") and family.isdigit() and model.isdigit()):
+        return ""
+    return next((f"(Zen {zen})" for zen, models in ZEN.get(int(family), {}).items()
+                 if any(first <= int(model) <= last for first, last in models)), "")
 
 
 def kind(found: dict) -> tuple:

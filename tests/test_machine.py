@@ -66,3 +66,12 @@ def test_foreign_record_is_a_problem(tmp_path):
     (tmp_path / "machine.json").write_text("[]")
     with pytest.raises(Problem, match="not readable"):
         machine.load(tmp_path / "machine.json")
+
+
+def test_two_generations_of_one_name_are_told_apart():
+    names = {("AMD EPYC", "25/1/1"): "(Zen 3)", ("AMD EPYC", "25/17/1"): "(Zen 4)",
+             ("AMD EPYC 7571", "23/1/2"): "(Zen 1)", ("AMD EPYC", "26/2/1"): "(Zen 5)",
+             ("AMD EPYC", "99/1/1"): "", ("AMD EPYC", "?/?/?"): "", ("AMD EPYC", ""): "",
+             ("Intel Xeon", "25/17/1"): "", ("Neoverse-N1", "?/?/?"): ""}
+    assert {each: machine.generation({"model": each[0], "family_model_stepping": each[1]})
+            for each in names} == names
