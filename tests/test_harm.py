@@ -154,6 +154,13 @@ def test_a_team_says_so_where_it_does_not_copy_as_posted():
     assert labels.labels_of([samples]) == [works, f"{works}, with movnti"]
 
 
+def test_a_policy_is_counted_once_however_it_copies():
+    """As the first one copies, which the sentence says."""
+    other = TEAM.replace("movnti", "movsb")
+    samples = made({SERIAL: 2e-4, other: 4e-4, TEAM: 1e-4}, options=("--load=100",))
+    assert n05_interference._test(samples, 5) == "at 100 % load none (1 slower, 0 open)"
+
+
 def listed_batches(per_folio):
     """A cell of a way's seconds per folio, by folios in a call."""
     return made({"serial:bulk:movsb" + (f":folios={count}" if count > 1 else ""): count * each

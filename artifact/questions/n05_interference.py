@@ -155,13 +155,15 @@ def _next_readers(cells: list[Samples]) -> dict[str, Estimate]:
 
 
 def _test(samples: Samples, margin: int) -> str:
+    """Of the policies, each once: as the first one copies."""
     verdicts: dict[str, list[str]] = {"no worse": [], "worse": [], "open": []}
-    for arm in teams.teams(samples):
+    every = teams.teams(samples)
+    for arm in teams.teams(samples, primitive=samples.cell.of(every[0]).primitive):
         verdicts[teams.no_worse(samples, arm, margin)[1]].append(
             f"\"{labels.arm_label(samples, arm)}\"")
     return (f"at {teams.load_percent(samples)} % load "
             f"{', '.join(verdicts['no worse']) or 'none'} "
-            f"({len(verdicts['worse'])} are slower, {len(verdicts['open'])} open)")
+            f"({len(verdicts['worse'])} slower, {len(verdicts['open'])} open)")
 
 
 QUESTION = Question("05-interference", Parameters, plan, answer,
