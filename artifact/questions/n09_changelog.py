@@ -40,7 +40,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     """How many of the published claims hold in this run."""
     found = claims.verdicts(measured)
     ids = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
-    phrases = [f"{len(ids[word])} {claims.PLURALS[word]}"
+    phrases = [claims.counted(len(ids[word]), word)
                + (f" ({', '.join(ids[word])})" if word in claims.JUDGED else "")
                for word in claims.WORDS if ids[word]]
     return Answer(f"Of {len(found)} published claims, {', '.join(phrases)}. The intervals are "

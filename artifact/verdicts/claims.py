@@ -25,6 +25,8 @@ from artifact.verdicts.tests import TESTS, Absent, Evidence
 FILE = paths.PUBLISHED / "claims.toml"
 JUDGED = ("holds", "does not hold", "inconclusive")
 WORDS = (*JUDGED, "not applicable", "cited only")
+SINGULARS = dict(zip(WORDS, ("holds", "does not hold", "is inconclusive", "cannot be tested here",
+                             "is only cited")))
 PLURALS = dict(zip(WORDS, ("hold", "do not hold", "are inconclusive", "cannot be tested here",
                            "are only cited")))
 # Beside a claim's id, where there is no room for the word.
@@ -128,7 +130,12 @@ def tally(found: list[Verdict]) -> str:
     """How many there are of each word."""
     words = [verdict.word for verdict in found]
     return f"Of {len(found)} claims, " + ", ".join(
-        f"{words.count(word)} {PLURALS[word]}" for word in WORDS if word in words)
+        counted(words.count(word), word) for word in WORDS if word in words)
+
+
+def counted(count: int, word: str) -> str:
+    """So many verdicts of a word."""
+    return f"{count} {(SINGULARS if count == 1 else PLURALS)[word]}"
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
