@@ -68,6 +68,11 @@ def time_ratio(samples: Samples, arm: str) -> Estimate:
     return estimate.speedup(samples, estimate.best_serial(samples, arm), arm)
 
 
+def mean_speedup(samples: Samples, arm: str, over: str) -> Estimate:
+    """Mean time of ``over``, of all copies, over that of ``arm``, for as much."""
+    return estimate.pooled_ratio(samples, over, arm, np.mean)
+
+
 # What a copy that is "no worse" may not exceed: under load times have two peaks, and
 # a median looks at one of them.
 JUDGED: dict[str, Callable[[np.ndarray], float]] = {

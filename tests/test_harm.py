@@ -91,6 +91,13 @@ def test_no_worse_is_judged_against_the_margin_and_not_against_1(slower, verdict
     assert found == verdict and ratios["mean"].low < slower < ratios["mean"].high
 
 
+def test_a_mean_sees_the_few_that_are_very_slow():
+    samples = made({SERIAL: 2e-4, TEAM: 2e-4}, rounds=40)
+    samples.seconds[TEAM][:, ::5] *= 10
+    assert estimate.speedup(samples, TEAM, SERIAL).value == pytest.approx(1, rel=0.03)
+    assert teams.mean_speedup(samples, TEAM, SERIAL).value == pytest.approx(1 / 2.8, rel=0.03)
+
+
 def test_a_copy_whose_few_are_very_slow_is_not_no_worse():
     """A fifth takes ten times as long: the median does not see it."""
     samples = made({SERIAL: 3e-4, STREAM: 2e-4, TEAM: 2e-4}, rounds=40)
