@@ -47,8 +47,8 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
 def ways_of(samples: Samples) -> dict[str, str]:
     """The arms of a single folio, by what they are called."""
     cell = samples.cell
-    return {labels.arm_label(samples, arm) if cell.of(arm).parallel else
-            f"serial: {cell.of(arm).primitive}": arm for arm in cell.where(folios=1)}
+    return {f"{labels.arm_label(samples, arm) if cell.of(arm).parallel else 'serial'}: "
+            f"{cell.of(arm).primitive}": arm for arm in cell.where(folios=1)}
 
 
 def by_folios(cells: list[Samples], way: str) -> dict[int, tuple[Samples, str]]:

@@ -69,8 +69,10 @@ def charge_figure(cells: list[Samples]) -> Figure:
         drawing.at_one(ax)
         drawing.show_all_dots(ax, [ratio.value for ratio in rows.values()], "x")
         ax.set_title((f"limited to {limit} % of a CPU" if limit else "no limit") +
-                     f"\nbest serial: {estimate.gbps(samples, best):.1f} GB/s")
-        ax.set_xlabel("throughput over the best serial copy's, 64 folios")
+                     f"\nbest serial: {samples.cell.of(best).primitive}, "
+                     f"{estimate.gbps(samples, best):.1f} GB/s")
+        ax.set_xlabel(f"throughput over the best serial copy's, {BATCH} folios,\n"
+                      f"teams with {samples.cell.of(teams.teams(samples)[0]).primitive}")
         drawing.columns(ax, names, {heading: {
             labels.arm_label(samples, arm): labels.percent(number(samples, arm))
             for arm in teams.teams(samples)} for heading, number in (

@@ -164,7 +164,8 @@ def next_reader_figure(cells: list[Samples]) -> Figure:
             "": {label: found[arm].verdict.partition(" ")[0] for arm, label in rows.items()}},
             width=36)
     for label, colour in WINS.items():
-        panels[0].barh(0, 0, color=colour, alpha=0.5, label=f"less time with a copy that {label}")
+        how = f"{label} ({cells[0].cell.own})" if colour == WINS["is cached"] else label
+        panels[0].barh(0, 0, color=colour, alpha=0.5, label=f"less time with a copy that {how}")
     drawing.legend_below(fig, panels[0])
     return fig
 

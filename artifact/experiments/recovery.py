@@ -22,6 +22,9 @@ if typing.TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BATCH = 64      # folios
+# Bytes that are copied in a nanosecond, about: for as long nobody copies, in an arm that
+# tells what the time alone does to a cache that others share.
+PACE = 15
 
 
 def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
@@ -31,13 +34,15 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     batch, too_large = that_fit(host, huge, (BATCH,))
     half = () if huge % 128 else (f":bytes={format_size(huge // 2)}",)
     whole = ("", *(f":folios={count}" for count in batch))
+    waits = [f"serial:page:empty:delay={max(1, crew.sizes.base // PACE)}:folios={count}"
+             for count in batch]
     teams = crew.parallel(without=BY_ID.keys() - {crew.first_posted}) + crew.not_as_posted()
     arms = {"": [arm + amount for arm in crew.serial for amount in (*half, *whole)],
             "-worker": [arm + amount for arm in (crew.serial[0], *teams) for amount in whole]}
     return [Cell("recovery", name + where,
                  (*crew.options, f"--recover={name}", *(("--recover-on=worker",) if where else ()),
                   f"--rounds={max(1, rounds // 3)}"),
-                 (ALONE, *some), processes, resolution=0.25, quiet=True, sharpness=0.10)
+                 (ALONE, *some, *waits), processes, resolution=0.25, quiet=True, sharpness=0.10)
             for where, some in arms.items() for name in ("l2", "llc")
             if not where or crew.threads], too_large
 
@@ -73,12 +78,14 @@ def _curves(ax: Axes, samples: Samples, amounts: list[int]) -> None:
         what = cell.of(arm)
         amount = (f"{format_size(what.bytes)} of a folio" if what.bytes < cell.folio
                   else f"{what.folios} folio" + "s" * (what.folios != 1))
-        way = labels.arm_label(samples, arm) if what.parallel else f"serial, {what.primitive}"
+        waits = what.primitive == "empty"
+        way = labels.arm_label(samples, arm) if what.parallel else \
+            "no copy, but as long" if waits else f"serial, {what.primitive}"
         nth = ways.setdefault(way, len(ways))
         colour = drawing.COLOURS[amounts.index(what.copied)]
         passes = _passes(samples, arm) / alone
         ax.plot(range(1, len(passes) + 1), passes, color=colour, marker=drawing.MARKERS[nth % 7],
-                linestyle="-" if not nth else "--", label=f"{way}: {amount}", markersize=5,
+                linestyle=":" if waits else "--" if nth else "-", label=f"{way}: {amount}", markersize=5,
                 markerfacecolor=colour if estimate.is_stable(samples) else "white")
     drawing.at_one(ax, "y")
     ax.set_yscale("log", base=2)

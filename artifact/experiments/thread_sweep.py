@@ -101,7 +101,7 @@ def threads_figure(cells: list[Samples]) -> Figure:
                          drawing.as_rows([ratio]), horizontal=True, label=None,
                          colour=_shade(i, len(counts)), stable=estimate.is_stable(samples))
         drawing.at_one(ax)
-        drawing.line(ax, limit, ":", f"this machine's limit: {limit_gbps:.1f} GB/s")
+        drawing.line(ax, limit, ":", f"fastest spinning team: {limit_gbps:.1f} GB/s")
         values = [limit, 1, *(ratio.value for ratio in found.values())]
         ax.set_xlim(min(values) - 0.1, max(values) + 0.15)
         drawing.label_rows(ax, [""] * len(rows) if nth % COLUMNS else list(rows.values()))

@@ -195,6 +195,8 @@ def price_of_speed(e: Evidence) -> Finding:
 
 def highmem_kmap(e: Evidence) -> Finding:
     high, low = (e.kernel_samples("ladder", kernel) for kernel in ("highmem", "amd64"))
+    if ladder.cost(low, "cost:kmap_local") <= 0:
+        raise Absent("kmap_local costs nothing in the 64-bit kernel, so there is no ratio")
     ratio = ladder.cost(high, "cost:kmap_local") / ladder.cost(low, "cost:kmap_local")
     return Finding(Estimate(ratio, ratio, ratio), (high, low))      # counted: exact
 
