@@ -85,8 +85,8 @@ def _curves(ax: Axes, samples: Samples, amounts: list[int]) -> None:
         colour = drawing.COLOURS[amounts.index(what.copied)]
         passes = _passes(samples, arm) / alone
         ax.plot(range(1, len(passes) + 1), passes, color=colour, marker=drawing.MARKERS[nth % 7],
-                linestyle=":" if waits else "--" if nth else "-", label=f"{way}: {amount}", markersize=5,
-                markerfacecolor=colour if estimate.is_stable(samples) else "white")
+                linestyle=":" if waits else "--" if nth else "-", label=f"{way}: {amount}",
+                markersize=5, markerfacecolor=colour if estimate.is_stable(samples) else "white")
     drawing.at_one(ax, "y")
     ax.set_yscale("log", base=2)
     drawing.numbers(ax.yaxis, "{:.3g}")
