@@ -173,7 +173,6 @@ class Notebook:
             "tables": self.tables,
             "borrowed": self.borrowed,
             "skipped": self.measured.plan.skipped,
-            "mixture": measured.mixture(timed),
             "provisional": self.measured.provisional,
             "cells": list(map(_cell_row, timed)),
             "kernels": [_kernel_row(samples) for group in self.measured.cells.values()

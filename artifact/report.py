@@ -113,7 +113,7 @@ def write(run: paths.Run) -> Path:
         summary=machine.summary(everything.machine),
         words=glossary.WORDS, request=published.REQUEST, sources=published.sources(),
         provisional=everything.provisional,
-        mixture=sorted({line for part in parts.values() for line in part["mixture"]}),
+        mixture=measured.mixture(everything.timed),
         **_first_screen(run, everything))
     paths.write_atomically(run.report, glossary.in_html(html).encode())
     return run.report
