@@ -333,15 +333,14 @@ def test_a_lock_tells_how_long_each_hand_over_was_waited_for(pagecopy):
 @two_cpus
 @seen_in_time
 def test_a_lock_whose_holder_is_kept_from_its_cpu_is_waited_for(pagecopy):
-    """A planted routine keeps the holder's CPU for 2 ms; a lock is held for 20 us."""
+    """A planted routine keeps the holder's CPU for 2 ms; a lock is held for 20 us. Mostly the
+    scheduler changes over when the lock is handed on, and nobody waits: so look for one."""
     ctools.build(ctools.PLANTED)
     alone, starving = arms(
         pagecopy, *SMALL, "--victim=lock", "--window=30", "--rate=200", "--rounds=8",
         "alone:bulk:empty", "parallel:bulk:planted-starving:threads=2",
         program=ctools.PLANTED).values()
-    middle, tail = statistics.median(alone["channels"]["wakeup"]), \
-        statistics.quantiles(starving["channels"]["wakeup"], n=10)[-1]
-    assert tail > 10 * middle
+    assert max(starving["channels"]["wakeup"]) > 10 * statistics.median(alone["channels"]["wakeup"])
 
 
 @seen_in_time
