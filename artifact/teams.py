@@ -58,6 +58,15 @@ def fastest_team(samples: Samples, dispatch: str, best: str, primitive: str = ""
     return max(arms, default=None, key=lambda arm: estimate.log_speedups(samples, arm, best).mean())
 
 
+def same_sequence(samples: Samples, dispatch: str) -> tuple[str, str] | None:
+    """The fastest team that copies as migration does, and one call that does; None where
+    the cell has no such team."""
+    own = samples.cell.own
+    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
+    arm = fastest_team(samples, dispatch, bulk, own)
+    return (arm, bulk) if arm else None
+
+
 def serial_seconds(samples: Samples, like: str = "") -> float:
     """Median time of one whole best serial copy."""
     return float(np.median(samples.seconds[estimate.best_serial(samples, like)]))

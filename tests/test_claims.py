@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from artifact import estimate, measured, paths, plan, published, samples
+from artifact import eras, estimate, measured, paths, plan, published, samples
 from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.measured import Measured
@@ -260,6 +260,13 @@ def test_an_older_run_without_the_posted_series_is_answered_too(everything):
     now, older = (question.answer(everything.part(cells), question.parameters()).sentence
                   for cells in (asked, without))
     assert "The series against one call of" in now and "The series against" not in older
+
+
+def test_a_loop_that_no_kernel_has_is_told_as_what_it_is(everything, verdicts, monkeypatch):
+    """As on a CPU for which there are no routines but the portable ones."""
+    monkeypatch.setattr(eras, "known", dict)
+    text = " ".join(changelog.text(everything, verdicts).split())
+    assert "over a page-by-page loop (movsb): us" in text and "page by page, movsb" in text
 
 
 def test_a_demand_has_its_figures_or_the_reason():

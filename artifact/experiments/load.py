@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from artifact import drawing, estimate, labels, teams
-from artifact.cells import Cell
+from artifact.cells import LOAD_WORK, Cell
 from artifact.estimate import Estimate
 from artifact.ingredients import Teams, not_empty, under_load
 from artifact.policies import BY_ID
@@ -174,7 +174,7 @@ def load_throughput(samples: Samples, arm: str, over: str) -> Estimate | None:
     beside ``over``."""
     rates = []
     for each in (arm, over):
-        work = samples.channels[each].get("load work")
+        work = samples.channels[each].get(LOAD_WORK)
         if not work:
             return None
         rates.append(np.array([units.sum() for units in work]) / samples.seconds[each].sum(axis=1))

@@ -85,12 +85,9 @@ def answer(measured: Measured, p: Parameters) -> Answer:
 
 def _same_sequence(samples: Samples, dispatch: str) -> str:
     """The fastest team that copies as migration does, over one call that does."""
-    own = samples.cell.own
-    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
-    arm = teams.fastest_team(samples, dispatch, bulk, own)
-    if arm is None:
-        return ""
-    return f" ({own} by threads over one call of it: {times(estimate.speedup(samples, arm, bulk))})"
+    arms = teams.same_sequence(samples, dispatch)
+    return f" ({samples.cell.own} by threads over one call of it: " \
+        f"{times(estimate.speedup(samples, *arms))})" if arms else ""
 
 
 def _share(samples: Samples) -> str:

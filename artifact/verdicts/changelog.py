@@ -78,7 +78,7 @@ def _ladder(evidence: Evidence) -> dict:
     own, loop = samples.cell.own, samples.cell.baseline
     bulk, best = f"serial:bulk:{own}", estimate.best_serial(samples)
     return {"rows": [_row(name, samples, arm, loop) for arm, name in _names(samples).items()],
-            "own": own, "era": eras.of(loop), "huge": samples.cell.option("huge"),
+            "loop": _loop(samples), "huge": samples.cell.option("huge"),
             "command": command(evidence),
             "unstable": estimate.contradicts_itself(samples),
             "state": labels.cache_label(samples), "gain": _said(estimate.speedup(
@@ -89,11 +89,18 @@ def _ladder(evidence: Evidence) -> dict:
             "head": f"  {'':<34}{'us':>8}{'GB/s':>7}  over the loop"}
 
 
+def _loop(samples: Samples) -> str:
+    """What all rows are over, with the functions of its kernel where one has it."""
+    loop, era = samples.cell.baseline, eras.of(samples.cell.baseline)
+    return eras.told(loop) if era is None else \
+        f"the loop of Linux {era.kernel} ({era.functions}, which is {samples.cell.own} here)"
+
+
 def _names(samples: Samples) -> dict[str, str]:
     """The arms of the ladder's rows, with what each is called."""
     own, loop = samples.cell.own, samples.cell.baseline
-    names = {arm: _loop_name(arm) for arm in samples.cell.where(rule="page") if eras.of(arm)
-             and (arm == loop or samples.cell.of(arm).map.startswith("2017"))}
+    names = {arm: _loop_name(arm) for arm in samples.cell.where(rule="page") if arm == loop
+             or eras.of(arm) and samples.cell.of(arm).map.startswith("2017")}
     names[f"serial:page:{own}"] = f"the calls alone, {own}"
     for arm, needs in ((f"serial:bulk:{own}", ""), (estimate.best_serial(samples), ""),
                        (estimate.best_serial(samples, ceiling=True), " (FPU state)")):
@@ -103,7 +110,8 @@ def _names(samples: Samples) -> dict[str, str]:
 
 def _loop_name(arm: str) -> str:
     what, era = Variant.parse(arm), eras.of(arm)
-    assert era
+    if era is None:
+        return f"page by page, {what.primitive}"
     voluntary = ", voluntary" if what.map.endswith("voluntary") else ""
     return f"Linux {era.kernel} loop, {what.primitive}{voluntary}"
 
@@ -149,13 +157,11 @@ def _nodes(measured: Measured) -> str:
 
 def _same_sequence(samples: Samples) -> list[str]:
     """The fastest woken team that copies as migration does, over one call that does."""
-    own = samples.cell.own
-    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
-    arm = teams.fastest_team(samples, "wake", bulk, own)
-    if arm is None:
+    arms = teams.same_sequence(samples, "wake")
+    if arms is None:
         return []
-    team = samples.cell.of(arm)
-    return [_team_line(samples, f"the same, {team.threads} woken, {own} over {own}", arm, bulk)]
+    own, threads = samples.cell.own, samples.cell.of(arms[0]).threads
+    return [_team_line(samples, f"the same, {threads} woken, {own} over {own}", *arms)]
 
 
 def _team_line(samples: Samples, name: str, arm: str, over: str) -> str:
