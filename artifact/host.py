@@ -94,7 +94,7 @@ class Host:
             "roles": {name: tuple(roles) for name, roles in stored["roles"].items()},
             "lab": Lab(**{**stored["lab"], "fetched": tuple(stored["lab"]["fetched"])}),
         }
-        kept.setdefault("folio_mc_copy", kept["copy_page"])      # before November 2026
+        kept.setdefault("folio_mc_copy", kept["copy_page"])      # runs of protocol 3
         for key in ("cpus", "energy"):
             kept[key] = tuple(stored[key])
         return cls(**kept)

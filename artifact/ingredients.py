@@ -86,6 +86,10 @@ class Teams:
         return [f"parallel:bulk:{primitive or self.primitive}:{options}{more}"
                 for policy, options in self.threads.items() if policy not in set(without)]
 
+    def only(self, policies: Iterable[str], more: str = "", primitive: str = "") -> list[str]:
+        """The same of the policies with these ids, as far as they are allowed here."""
+        return self.parallel(more, BY_ID.keys() - set(policies), primitive)
+
     @property
     def first_posted(self) -> str:
         """The id of the first posted policy that is allowed here; "" where none is."""
@@ -94,7 +98,7 @@ class Teams:
     def not_as_posted(self, more: str = "") -> list[str]:
         """That policy with each other copy routine: what it would do with it."""
         return [arm for primitive in self.others
-                for arm in self.parallel(more, BY_ID.keys() - {self.first_posted}, primitive)]
+                for arm in self.only({self.first_posted}, more, primitive)]
 
 
 def teams_of(host: Host, sizes: Sizes, primitives: Iterable[str]) -> Teams:

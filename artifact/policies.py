@@ -41,7 +41,7 @@ POLICIES = (
     Policy("spawn", "spawned, caller waits", "dispatch=spawn:caller=waits"),
     Policy("spin", "spinning, caller works", "dispatch=spin"),
 )
-# Of runs before December 2026: in no plan any more.
+# Of runs of protocol 3: in no plan any more.
 RETIRED = (
     Policy("low", "bound, nice 19, caller works", "priority=low"),
     Policy("idle", "SCHED_IDLE, caller works", "priority=idle"),

@@ -16,7 +16,6 @@ from artifact import drawing, estimate, labels
 from artifact.cells import Cell
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, folios_of, that_fit, unique
-from artifact.policies import BY_ID
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
@@ -31,7 +30,7 @@ POLICIES = ("2025", "padata")       # what copies lists: that of 2017 has a work
 def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Cell], Skipped]:
     """A cell of short lists and one of long; a single folio, copied serially, first in both."""
     counts, too_large = that_fit(host, crew.sizes.huge, (1 << n for n in range(MOST.bit_length())))
-    ways = (crew.serial[0], *crew.parallel(without=BY_ID.keys() - {*POLICIES}))
+    ways = (crew.serial[0], *crew.only(POLICIES))
     found = []
     for name, some, n, most, sharpness in (
             ("short", [count for count in counts if count < LONG], rounds // 2, processes // 4, 0.04),

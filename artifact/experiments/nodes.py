@@ -15,7 +15,7 @@ from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.host import Host
 from artifact.ingredients import Sizes, Skipped, teams_of
-from artifact.policies import BY_ID, POSTED
+from artifact.policies import POSTED
 from artifact.samples import Samples
 
 if typing.TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _of_place(host: Host, sizes: Sizes, primitives: tuple[str, ...], place: str,
     their processes and not by their rounds, so it takes more of them.
     """
     crew = teams_of(host, sizes, primitives)
-    ways = crew.parallel(without=BY_ID.keys() - set(POSTED))
+    ways = crew.only(POSTED)
     return Cell("nodes", place, (*crew.options, *options), (*crew.serial, *ways), 3 * processes,
                 resolution=0.05, quiet=True, sharpness=0.03)
 

@@ -13,7 +13,6 @@ from artifact.cells import Cell
 from artifact.experiments.victim import ALONE
 from artifact.host import Host
 from artifact.ingredients import Skipped, Teams, that_fit
-from artifact.policies import BY_ID
 from artifact.samples import Samples
 from artifact.sizes import format_size
 
@@ -36,7 +35,7 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
     whole = ("", *(f":folios={count}" for count in batch))
     waits = [f"serial:page:empty:delay={max(1, crew.sizes.base // PACE)}:folios={count}"
              for count in batch]
-    teams = crew.parallel(without=BY_ID.keys() - {crew.first_posted}) + crew.not_as_posted()
+    teams = crew.only({crew.first_posted}) + crew.not_as_posted()
     arms = {"": [arm + amount for arm in crew.serial for amount in (*half, *whole)],
             "-worker": [arm + amount for arm in (crew.serial[0], *teams) for amount in whole]}
     return [Cell("recovery", name + where,
