@@ -19,7 +19,7 @@ from artifact.cells import REPLICAS, TWIN
 from artifact.samples import Samples
 
 LEVEL = 0.95
-BATCHES = 5
+BATCHES = 8
 MOST_CORRELATED = 0.9
 
 
@@ -39,34 +39,32 @@ class Estimate:
         return not self.low <= 1 <= self.high
 
 
-def interval(values: np.ndarray, level: float = LEVEL) -> Estimate:
+def interval(values: np.ndarray) -> Estimate:
     """Mean of one value per process, in the order they ran, with interval.
-
-    level: share of repeats that should fall inside.
 
     The half-width t * s * sqrt(2 / n) has a 2 because a repeat of the run has
     a mean of its own, as uncertain as this one. And n is not the number of
     processes: near in time they are alike, because the host drifts. Two
     remedies, of which the wider is taken: the effective number of processes
-    from the correlation of neighbours, and the means of five batches in a
+    from the correlation of neighbours, and the means of eight batches in a
     row. What drifts more slowly than the run lasts, no run can know of.
     """
     values = np.asarray(values, float)
-    mean, half = float(values.mean()), float(half_width(values, level))
+    mean, half = float(values.mean()), float(half_width(values))
     return Estimate(mean, mean - half, mean + half)
 
 
-def half_width(values: np.ndarray, level: float = LEVEL) -> np.ndarray:
+def half_width(values: np.ndarray) -> np.ndarray:
     """Half the width of interval(), of each line of an array (.., processes)."""
     values = np.asarray(values, float)
-    half = _correlated_half_width(values, level)
+    half = _correlated_half_width(values)
     if values.shape[-1] < 2 * BATCHES:
         return half
     batches = np.stack([batch.mean(axis=-1) for batch in np.array_split(values, BATCHES, axis=-1)])
-    return np.maximum(half, _half_width(np.var(batches, axis=0, ddof=1), BATCHES, level))
+    return np.maximum(half, _half_width(np.var(batches, axis=0, ddof=1), BATCHES))
 
 
-def _correlated_half_width(values: np.ndarray, level: float) -> np.ndarray:
+def _correlated_half_width(values: np.ndarray) -> np.ndarray:
     """For values that each remember the one before (an AR(1) process)."""
     n = values.shape[-1]
     if n < 2:
@@ -79,10 +77,10 @@ def _correlated_half_width(values: np.ndarray, level: float) -> np.ndarray:
     neighbours = np.clip(neighbours, 0.0, MOST_CORRELATED)
     inflation = (1 + neighbours) / (1 - neighbours)
     variance = total / (n - np.minimum(inflation, n / 2))
-    return _half_width(variance, np.maximum(n / inflation, 2.0), level, least_df=n / 2 - 1)
+    return _half_width(variance, np.maximum(n / inflation, 2.0), least_df=n / 2 - 1)
 
 
-def _half_width(variance: np.ndarray, n: np.ndarray | float, level: float,
+def _half_width(variance: np.ndarray, n: np.ndarray | float,
                 least_df: float = 1.0) -> np.ndarray:
     """n values of that variance: where another such mean should fall.
 
@@ -91,7 +89,7 @@ def _half_width(variance: np.ndarray, n: np.ndarray | float, level: float,
     none more right: in simulation it covers no more often.
     """
     df = np.maximum(np.asarray(n) - 1, least_df)
-    return special.stdtrit(df, (1 + level) / 2) * np.sqrt(2 * variance / n)
+    return special.stdtrit(df, (1 + LEVEL) / 2) * np.sqrt(2 * variance / n)
 
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:
@@ -118,13 +116,13 @@ def _replicas(samples: Samples) -> list[str]:
     return [samples.cell.baseline + replica for replica in REPLICAS]
 
 
-def speedup(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
+def speedup(samples: Samples, arm: str, over: str) -> Estimate:
     """How many times faster ``arm`` moves a byte than ``over`` does."""
-    return exponential(interval(log_speedups(samples, arm, over), level))
+    return exponential(interval(log_speedups(samples, arm, over)))
 
 
 def pooled_ratio(samples: Samples, arm: str, over: str,
-                 statistic: Callable[[np.ndarray], float], level: float = LEVEL) -> Estimate:
+                 statistic: Callable[[np.ndarray], float]) -> Estimate:
     """A statistic of all times of ``arm``, as their mean or a quantile, over that of ``over``.
 
     What few copies decide, the rounds of one process hardly show: so all processes
@@ -137,9 +135,9 @@ def pooled_ratio(samples: Samples, arm: str, over: str,
     mine, theirs, n = _per_byte(samples, arm), _per_byte(samples, over), samples.processes
     everybody = np.ones(n, bool)
     if n == 1:
-        return exponential(interval(np.array([log_ratio(everybody)]), level))
+        return exponential(interval(np.array([log_ratio(everybody)])))
     without = np.array([log_ratio(np.arange(n) != each) for each in range(n)])
-    return exponential(interval(n * log_ratio(everybody) - (n - 1) * without, level))
+    return exponential(interval(n * log_ratio(everybody) - (n - 1) * without))
 
 
 def _per_byte(samples: Samples, arm: str) -> np.ndarray:
@@ -148,15 +146,14 @@ def _per_byte(samples: Samples, arm: str) -> np.ndarray:
     return np.concatenate([samples.seconds[n] / samples.bytes[n] for n in names], axis=1)
 
 
-def between(samples: Samples, arm: str, others: Samples, over: str,
-            level: float = LEVEL) -> Estimate:
+def between(samples: Samples, arm: str, others: Samples, over: str) -> Estimate:
     """How many times faster ``arm`` moves a byte than ``over`` does in another cell of the run.
 
     They share no rounds, so nothing is paired: each has the medians of its processes, and
     the spread of the machine is in both. Cells take turns over the whole run, so that what
     drifts more slowly is in both alike, and the interval is rather too wide.
     """
-    mine, theirs = (exponential(interval(sign * np.log(np.median(_per_byte(*each), axis=1)), level))
+    mine, theirs = (exponential(interval(sign * np.log(np.median(_per_byte(*each), axis=1))))
                     for sign, each in ((-1, (samples, arm)), (1, (others, over))))
     return product(mine, theirs)
 
@@ -167,9 +164,9 @@ def added_ns(samples: Samples, arm: str, over: str, pages: int) -> Estimate:
     return interval(np.median(per_round, axis=1))
 
 
-def cpu_ratio(samples: Samples, arm: str, over: str, level: float = LEVEL) -> Estimate:
+def cpu_ratio(samples: Samples, arm: str, over: str) -> Estimate:
     """CPU time per byte of ``arm`` over that of ``over``."""
-    return exponential(interval(log_cpu_ratios(samples, arm, over), level))
+    return exponential(interval(log_cpu_ratios(samples, arm, over)))
 
 
 def log_cpu_ratios(samples: Samples, arm: str, over: str) -> np.ndarray:
@@ -190,39 +187,38 @@ def product(one: Estimate, other: Estimate) -> Estimate:
     return exponential(Estimate(value, value - half, value + half))
 
 
-def share(part: np.ndarray, whole: np.ndarray, level: float = LEVEL) -> Estimate | None:
+def share(part: np.ndarray, whole: np.ndarray) -> Estimate | None:
     """The part of a gain, both as logarithms per process: part / whole.
 
     Linearised, so that the interval is that of interval(). None where the
-    whole is not clearly a gain: a share of nothing is no number. Clearly is
-    as in every figure, whatever the level: it is asked, and not judged.
+    whole is not clearly a gain: a share of nothing is no number.
     """
     if interval(whole).low <= 0:
         return None
     ratio = part.mean() / whole.mean()
-    return interval(ratio + (part - ratio * whole) / whole.mean(), level)
+    return interval(ratio + (part - ratio * whole) / whole.mean())
 
 
-def rate(hits: np.ndarray, tries: np.ndarray, level: float = LEVEL) -> Estimate:
+def rate(hits: np.ndarray, tries: np.ndarray) -> Estimate:
     """Share, 0..1, of tries that were hits, both counts for each process.
 
     The interval is that of interval() over the processes' shares or, where it
     is wider, that of the counts (Clopper and Pearson): none seen in eighty
     tries is not never.
     """
-    each = interval(hits[tries > 0] / tries[tries > 0], level)
-    low, high = _clopper_pearson(int(hits.sum()), int(tries.sum()), level)
+    each = interval(hits[tries > 0] / tries[tries > 0])
+    low, high = _clopper_pearson(int(hits.sum()), int(tries.sum()))
     return Estimate(float(hits.sum() / tries.sum()), max(min(each.low, low), 0.0),
                     min(max(each.high, high), 1.0))
 
 
-def _clopper_pearson(hits: int, tries: int, level: float) -> tuple[float, float]:
+def _clopper_pearson(hits: int, tries: int) -> tuple[float, float]:
     """The ends of an exact interval, as scipy.stats.binomtest() has them.
 
     Quantiles are from scipy.special here: scipy.stats takes a second to import,
     in every notebook and before every command.
     """
-    outside = (1 - level) / 2
+    outside = (1 - LEVEL) / 2
     return (float(special.betaincinv(hits, tries - hits + 1, outside)) if hits else 0.0,
             float(special.betainccinv(hits + 1, tries - hits, outside)) if hits < tries else 1.0)
 

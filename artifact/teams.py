@@ -89,20 +89,18 @@ JUDGED: dict[str, Callable[[np.ndarray], float]] = {
     "p99": lambda times: np.quantile(times, 0.99)}
 
 
-def tail_ratio(samples: Samples, arm: str, name: str, level: float = estimate.LEVEL) -> Estimate:
+def tail_ratio(samples: Samples, arm: str, name: str) -> Estimate:
     """A number of JUDGED, of all copies, over the best serial copy's."""
-    return estimate.pooled_ratio(samples, arm, estimate.best_serial(samples, arm), JUDGED[name],
-                                 level)
+    return estimate.pooled_ratio(samples, arm, estimate.best_serial(samples, arm), JUDGED[name])
 
 
 def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[dict[str, Estimate], str]:
-    """Mean, p95 and p99 over the best serial copy's, and the verdict of one-sided tests.
+    """Mean, p95 and p99 over the best serial copy's, and the verdict.
 
-    "no worse": each one's upper 95 % bound is within the margin. "worse": some
-    lower one is beyond it. Else "open", to which it errs, as the bounds are those of
-    a repeat. The margin is fixed before measuring.
+    "no worse": each one's whole interval is within the margin. "worse": that of some is
+    beyond it. Else "open". The margin is fixed before measuring.
     """
-    ratios = {name: tail_ratio(samples, arm, name, level=0.90) for name in JUDGED}
+    ratios = {name: tail_ratio(samples, arm, name) for name in JUDGED}
     limit = 1 + margin_percent / 100
     if any(ratio.low > limit for ratio in ratios.values()):
         return ratios, "worse"
@@ -112,11 +110,11 @@ def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[dict[str,
 TOO_LONG = 3        # times the median of the best serial copy
 
 
-def too_long_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Estimate:
+def too_long_share(samples: Samples, arm: str) -> Estimate:
     """Share, 0..1, of copies that take longer than TOO_LONG best serial ones."""
     limit = TOO_LONG * serial_seconds(samples, arm)
     hits = (samples.seconds[arm] > limit).sum(axis=1)
-    return estimate.rate(hits, np.full(samples.processes, samples.seconds[arm].shape[1]), level)
+    return estimate.rate(hits, np.full(samples.processes, samples.seconds[arm].shape[1]))
 
 
 def load_percent(samples: Samples) -> int:

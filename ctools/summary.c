@@ -122,10 +122,10 @@ static double correlated_half_width(const double *values, unsigned int count)
 			  fmax(count / inflation, 2), count / 2.0 - 1);
 }
 
-/* And the same from the means of five batches in a row; the wider of the two. */
+/* And the same from the means of eight batches in a row; the wider of the two. */
 static double repeat_half_width(const double *values, unsigned int count)
 {
-	enum { BATCHES = 5 };
+	enum { BATCHES = 8 };
 	double batch[BATCHES], mean, spread = 0;
 	double half = correlated_half_width(values, count);
 	unsigned int start = 0;

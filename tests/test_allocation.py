@@ -158,18 +158,10 @@ def test_wider_is_what_is_wider_or_missing(monkeypatch, mine, theirs, said):
     """None: nothing to compare it with, as where a count is exact."""
     runs = [paths.run(name) for name in RECORDED[:2]]
     found = {runs[0].name: judged(mine), runs[1].name: judged(theirs)}
-    monkeypatch.setattr(claims, "verdicts", lambda measured, level: found[measured.run.name])
+    monkeypatch.setattr(claims, "verdicts", lambda measured: found[measured.run.name])
     lines, as_sharp = compare.sharpness(*runs)
     assert as_sharp == (said is not False) and len(lines) == 2 + (said is not None)
     assert said is None or lines[1].endswith("as sharp" if said else "WIDER")
-
-
-def test_both_runs_are_judged_at_one_level(monkeypatch):
-    levels, asked = iter((0.99, 0.995)), []
-    monkeypatch.setattr(claims, "level", lambda measured: next(levels))
-    monkeypatch.setattr(claims, "verdicts", lambda measured, level: asked.append(level) or judged())
-    compare.sharpness(*map(paths.run, RECORDED[:2]))
-    assert asked == [0.995, 0.995]
 
 
 def test_a_run_is_as_sharp_as_itself_and_the_status_tells(artifact):

@@ -44,14 +44,14 @@ def _crossed(copy_page: str, chosen: list[str], threads: int) -> list[str]:
     return variants
 
 
-def share_of_batching(samples: Samples, primitive: str, dispatch: str,
-                      level: float = estimate.LEVEL) -> estimate.Estimate | None:
+def share_of_batching(samples: Samples, primitive: str,
+                      dispatch: str) -> estimate.Estimate | None:
     """The share of an N-thread bulk copy's gain, over the serial loop of the same
     routine, that the serial bulk copy has alone; None where threads gain nothing."""
     loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
         ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", dispatch)))
     return estimate.share(estimate.log_speedups(samples, bulk, loop),
-                          estimate.log_speedups(samples, both, loop), level)
+                          estimate.log_speedups(samples, both, loop))
 
 
 def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> str:

@@ -55,7 +55,7 @@ def taken_back_share(samples: Samples, arm: str) -> float:
     return float(counts.sum() / samples.seconds[arm].size) if counts is not None else 0.0
 
 
-def late_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Estimate | None:
+def late_share(samples: Samples, arm: str) -> Estimate | None:
     """Share, 0..1, of copies whose last worker had not started when the best
     serial copy would have been done, of those for which a worker began; None
     where some process has none of these."""
@@ -64,7 +64,7 @@ def late_share(samples: Samples, arm: str, level: float = estimate.LEVEL) -> Est
         return None
     whole = teams.serial_seconds(samples)
     return estimate.rate(np.array([np.sum(each > whole) for each in waits]),
-                         np.array([len(each) for each in waits]), level)
+                         np.array([len(each) for each in waits]))
 
 
 def stale_share(samples: Samples, arm: str) -> Estimate | None:

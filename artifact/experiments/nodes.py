@@ -69,14 +69,14 @@ def _of_place(host: Host, sizes: Sizes, primitives: tuple[str, ...], place: str,
                 resolution=0.05, quiet=True, sharpness=0.03)
 
 
-def pull_over_push(pull: Samples, push: Samples, level: float = estimate.LEVEL) -> Estimate:
+def pull_over_push(pull: Samples, push: Samples) -> Estimate:
     """Of the posted team that pulls the fastest, over the same team where it pushes.
 
     Chosen from the samples that it is then judged by, which flatters pulling where
     teams are about as fast.
     """
     arm = fastest_team(pull)
-    return estimate.between(pull, arm, push, arm, level)
+    return estimate.between(pull, arm, push, arm)
 
 
 def fastest_team(samples: Samples) -> str:

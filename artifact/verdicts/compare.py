@@ -40,16 +40,15 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
 
 def sharpness(run: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
     """A line for each tested claim with the half-widths of both runs' intervals,
-    of one level, and one for all cells; and whether no claim's is wider in the first.
+    and one for all cells; and whether no claim's is wider in the first.
 
     Wider is also what the first run has not. Counts are exact and say nothing. A
     half-width is itself an estimate, from a few batches: of two runs that are alike
     either is wider in half of the lines, so the last one tells more than each.
     """
     both = [measured.of(each) for each in (run, other)]
-    level = max(map(claims.level, both))
     lines, as_sharp = [f"{'claim':6} {run.name[:24]:>24} {other.name[:24]:>24}"], True
-    for found in zip(*(claims.verdicts(each, level) for each in both), strict=True):
+    for found in zip(*map(claims.verdicts, both), strict=True):
         mine, theirs = (math.inf if v.measured is None else (v.measured.high - v.measured.low) / 2
                         for v in found)
         if theirs in (0, math.inf):

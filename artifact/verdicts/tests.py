@@ -38,10 +38,9 @@ class Absent(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What was measured. level: of the intervals, which allow for the number of tests."""
+    """What was measured, as the tests ask for it."""
 
     measured: Measured
-    level: float = estimate.LEVEL
 
     @property
     def machine(self) -> dict:
@@ -66,13 +65,13 @@ class Evidence:
         for wanted in (arm, over):
             if wanted not in samples.seconds:
                 raise Absent(f"{wanted} was not among the arms")
-        return Finding(estimate.speedup(samples, arm, over, self.level), (samples,),
+        return Finding(estimate.speedup(samples, arm, over), (samples,),
                        arms=(arm, over))
 
 
 def batching_share(e: Evidence) -> Finding:
     samples = e.samples("factorial", "1-folio")
-    found = factorial.share_of_batching(samples, samples.cell.own, "spin", e.level)
+    found = factorial.share_of_batching(samples, samples.cell.own, "spin")
     return Finding(found, (samples,), "" if found else "threads show no clear gain here for "
                    "batching to account for", (samples.cell.baseline,))
 
@@ -121,7 +120,7 @@ def _between_placements(e: Evidence, other: str, most: int) -> Finding:
     own = cells[0].cell.own
     arm, over = (f"parallel:bulk:{own}:threads={threads}:folios=16", f"serial:bulk:{own}:folios=16")
     logs = [estimate.log_speedups(samples, arm, over) for samples in cells]
-    return Finding(estimate.exponential(estimate.interval(logs[0] - logs[1], e.level)),
+    return Finding(estimate.exponential(estimate.interval(logs[0] - logs[1])),
                    tuple(cells), arms=(arm, over))
 
 
@@ -151,7 +150,6 @@ def base_pages(e: Evidence) -> Finding:
 def priority_under_load(e: Evidence) -> Finding:
     samples = e.samples("posted", "100-percent")
     posted = _arm(samples, BY_ID["2017"])
-    # Asked and not judged, as in estimate.share(): at the level of a figure.
     gain = estimate.speedup(samples, posted, samples.cell.baseline)
     found = e.speedup(samples, posted, _arm(samples, BY_ID["2017-nice-0"]))
     return found if gain.low > 1 else dataclasses.replace(
@@ -161,7 +159,7 @@ def priority_under_load(e: Evidence) -> Finding:
 def late_workers(e: Evidence) -> Finding:
     samples = e.samples("load", "200-percent")
     arm = _arm(samples, teams.posted(samples))
-    found = load.late_share(samples, arm, e.level)
+    found = load.late_share(samples, arm)
     return Finding(found, (samples,), "" if found else "no worker ever began",
                    (arm, estimate.best_serial(samples, arm)))
 
@@ -183,14 +181,14 @@ def _best_woken(samples: Samples) -> tuple[str, str]:
 def cpu_time(e: Evidence) -> Finding:
     samples = e.samples("threads", "spread-16-folio")
     arms = _best_woken(samples)
-    return Finding(estimate.cpu_ratio(samples, *arms, e.level), (samples,), arms=arms)
+    return Finding(estimate.cpu_ratio(samples, *arms), (samples,), arms=arms)
 
 
 def price_of_speed(e: Evidence) -> Finding:
     samples = e.samples("threads", "spread-16-folio")
     arms = _best_woken(samples)
     logs = estimate.log_cpu_ratios(samples, *arms) - estimate.log_speedups(samples, *arms)
-    return Finding(estimate.exponential(estimate.interval(logs, e.level)), (samples,), arms=arms)
+    return Finding(estimate.exponential(estimate.interval(logs)), (samples,), arms=arms)
 
 
 def highmem_kmap(e: Evidence) -> Finding:
@@ -203,7 +201,7 @@ def highmem_kmap(e: Evidence) -> Finding:
 
 def pull_over_push(e: Evidence) -> Finding:
     pull, push = (e.samples("nodes", place) for place in ("pull", "push"))
-    return Finding(nodes.pull_over_push(pull, push, e.level), (pull, push))
+    return Finding(nodes.pull_over_push(pull, push), (pull, push))
 
 
 def _arm(samples: Samples, policy: Policy) -> str:
