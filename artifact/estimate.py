@@ -20,6 +20,7 @@ from artifact.samples import Samples
 
 LEVEL = 0.95
 BATCHES = 8
+ERRORS = 3          # squares of a standard error: ours, the repeat's, and as much for its state
 MOST_CORRELATED = 0.9
 
 
@@ -42,12 +43,13 @@ class Estimate:
 def interval(values: np.ndarray) -> Estimate:
     """Mean of one value per process, in the order they ran, with interval.
 
-    The half-width t * s * sqrt(2 / n) has a 2 because a repeat of the run has
-    a mean of its own, as uncertain as this one. And n is not the number of
-    processes: near in time they are alike, because the host drifts. Two
-    remedies, of which the wider is taken: the effective number of processes
-    from the correlation of neighbours, and the means of eight batches in a
-    row. What drifts more slowly than the run lasts, no run can know of.
+    The half-width t * s * sqrt(3 / n) is an allowance for a repeat of the run.
+    That has a mean of its own, as uncertain as this one, and the machine is in
+    another state by then, which no run can know of: over whole runs of one
+    machine this moves ratios by as much again (make coverage). And n is not the
+    number of processes: near in time they are alike, because the host drifts.
+    Two remedies, of which the wider is taken: the effective number of processes
+    from the correlation of neighbours, and the means of eight batches in a row.
     """
     values = np.asarray(values, float)
     mean, half = float(values.mean()), float(half_width(values))
@@ -89,7 +91,7 @@ def _half_width(variance: np.ndarray, n: np.ndarray | float,
     none more right: in simulation it covers no more often.
     """
     df = np.maximum(np.asarray(n) - 1, least_df)
-    return special.stdtrit(df, (1 + LEVEL) / 2) * np.sqrt(2 * variance / n)
+    return special.stdtrit(df, (1 + LEVEL) / 2) * np.sqrt(ERRORS * variance / n)
 
 
 def log_speedups(samples: Samples, arm: str, over: str) -> np.ndarray:

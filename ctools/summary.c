@@ -80,11 +80,12 @@ static const struct report *nth_report(const char *reports, unsigned int arms,
 static double half_width(double variance, double count, double least_df)
 {
 	/*
-	 * Twice the variance of a mean: the interval is to hold the result of
-	 * another run like this one, not just the mean of many.
+	 * Thrice the variance of a mean: the interval is to hold the result of
+	 * another run, with an error of its own and the machine in another
+	 * state (artifact/estimate.py).
 	 */
 	return t_quantile(fmax(count - 1, least_df)) *
-		sqrt(2 * variance / count);
+		sqrt(3 * variance / count);
 }
 
 static double mean_of(const double *values, unsigned int count)

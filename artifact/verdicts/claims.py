@@ -4,9 +4,9 @@
 A claim holds where the whole interval of what was measured lies within its
 region, does not hold where none of it does, and is inconclusive else, or
 where the cell contradicts itself; of orderings decide() says more. The
-interval is that of every figure. It allows for a repeat of the run, and so is
-1.4 times as wide as a plain one and more. That is allowance enough for the number
-of claims, too: where processes are independent it misses the mean itself less
+interval is that of every figure. It allows for a repeat of the run, and so is 1.7
+times as wide as a plain one and more. That is allowance enough for the number of
+claims, too: where processes are independent it misses the mean itself less
 often than once in a hundred (tests/test_estimate.py).
 """
 
