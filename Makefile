@@ -91,8 +91,11 @@ claims: env			## the verdict on every published claim (RUN=name)
 compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a /path/b.tar.gz"
 	@$(ARTIFACT) compare $(RUNS)
 
-agree: env			## are two runs' headline ratios inside each other's intervals? RUNS="a b"
+agree: env			## are two runs' headline ratios inside each other's intervals, but for chance? RUNS="a b"
 	@$(ARTIFACT) agree $(RUNS)
+
+coverage: env			## in how many of 100 intervals is another run's ratio, over all arms? RUNS="a b c"
+	@$(ARTIFACT) coverage $(RUNS)
 
 sharpness: env			## is each verdict of a run as sharp as in another one? RUNS="a recorded/b"
 	@$(ARTIFACT) sharpness $(RUNS)
@@ -172,4 +175,4 @@ env:
 		"packages: pip install --require-hashes -r requirements.txt" >&2; exit 1; }
 endif
 
-.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab explore claims changelog compare pack aa agree sharpness allocation profile badge lint test clean distclean env
+.PHONY: help reproduce check plan figures rendered report notebook kernel-lab lab explore claims changelog compare pack aa agree coverage sharpness allocation profile badge lint test clean distclean env

@@ -275,16 +275,30 @@ def _aa_samples(run: paths.Run, cell):
 
 
 def agree(arguments) -> int:
-    """Are the headline ratios of two runs inside each other's intervals?"""
-    from artifact import kept, plan
+    """Are the headline ratios of two runs inside each other's intervals, but for chance?"""
+    from artifact.verdicts import coverage as covered
 
-    one, other = (paths.run(name) for name in arguments.runs)
-    for run in (one, other):
-        plan.read(run)      # or says that there is none
-    lines, all_agree = kept.agreement(one, other)
+    lines, they_agree = covered.agreement(*_read(arguments.runs))
     say("\n".join(lines))
-    say("the runs agree" if all_agree else "the runs do not agree")
-    return 0 if all_agree else 1
+    say("the runs agree" if they_agree else "the runs do not agree")
+    return 0 if they_agree else 1
+
+
+def coverage(arguments) -> int:
+    """In how many of 100 intervals is another run's ratio, over all arms of all pairs?"""
+    from artifact.verdicts import coverage as covered
+
+    found = covered.counted(_read(arguments.runs))
+    say("\n".join(covered.table(found)))
+    return 0 if covered.total(found).share >= covered.ENOUGH else 1
+
+
+def _read(names: list[str]) -> list:
+    """What runs measured, recorded, packed or ours."""
+    from artifact import measured
+    from artifact.verdicts import pack as packed
+
+    return [measured.of(packed.opened(name)) for name in names]
 
 
 def sharpness(arguments) -> int:
@@ -428,6 +442,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--processes", type=_count, default=20)
     command.add_argument("--rounds", type=_count, default=384)
     add(agree).add_argument("runs", nargs=2)
+    add(coverage).add_argument("runs", nargs="+")
     add(compare).add_argument("runs", nargs="+")
     add(sharpness).add_argument("runs", nargs=2)
     command = add(allocation)

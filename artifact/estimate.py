@@ -25,12 +25,25 @@ MOST_CORRELATED = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
+class Source:
+    """What a speed-up was estimated from: how many times faster ``arm`` is than ``over``."""
+
+    samples: Samples
+    arm: str
+    over: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A number and the interval in which 95 % of repeats should fall."""
+    """A number and the interval in which 95 % of repeats should fall.
+
+    source: of a speed-up within one cell; None of anything else.
+    """
 
     value: float
     low: float
     high: float
+    source: Source | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
@@ -120,7 +133,8 @@ def _replicas(samples: Samples) -> list[str]:
 
 def speedup(samples: Samples, arm: str, over: str) -> Estimate:
     """How many times faster ``arm`` moves a byte than ``over`` does."""
-    return exponential(interval(log_speedups(samples, arm, over)))
+    found = exponential(interval(log_speedups(samples, arm, over)))
+    return dataclasses.replace(found, source=Source(samples, arm, over))
 
 
 def pooled_ratio(samples: Samples, arm: str, over: str,
@@ -140,6 +154,11 @@ def pooled_ratio(samples: Samples, arm: str, over: str,
         return exponential(interval(np.array([log_ratio(everybody)])))
     without = np.array([log_ratio(np.arange(n) != each) for each in range(n)])
     return exponential(interval(n * log_ratio(everybody) - (n - 1) * without))
+
+
+def log_baseline(samples: Samples) -> np.ndarray:
+    """One natural logarithm per process: of the seconds that the baseline takes for a byte."""
+    return np.median(np.log(_per_byte(samples, samples.cell.baseline)), axis=1)
 
 
 def _per_byte(samples: Samples, arm: str) -> np.ndarray:

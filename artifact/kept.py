@@ -46,18 +46,3 @@ def headlines(run: paths.Run) -> dict[str, list[float]]:
     """Name to value, low and high of every ratio that an answer rests on."""
     return {key: numbers for name in QUESTIONS
             for key, numbers in read(run, name)["headlines"].items()}
-
-
-def agreement(one: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
-    """Compares two runs' headline ratios: lines to print, and whether each
-    is inside the other's interval every time."""
-    here, there = headlines(one), headlines(other)
-    lines, all_agree = [], bool(here) and here.keys() == there.keys()
-    for key in here.keys() & there.keys():
-        (a, a_low, a_high), (b, b_low, b_high) = here[key], there[key]
-        agree = b_low <= a <= b_high and a_low <= b <= a_high
-        all_agree &= agree
-        lines.append(f"{'agree ' if agree else 'DIFFER'}  {a:.3f} [{a_low:.3f}, {a_high:.3f}]  "
-                     f"{b:.3f} [{b_low:.3f}, {b_high:.3f}]  {key}")
-    lines += [f"DIFFER  only in one run: {key}" for key in here.keys() ^ there.keys()]
-    return sorted(lines, key=lambda line: line.split("]  ")[-1]), all_agree

@@ -241,22 +241,8 @@ def keep(folder, name, headlines):
     return paths.run(name)
 
 
-def test_agreement_needs_each_inside_the_other(results):
-    wide = keep(results, "wide", {"ratio": [1.0, 0.5, 1.5]})
-    sharp = keep(results, "sharp", {"ratio": [1.1, 1.09, 1.11]})
-    assert kept.agreement(wide, wide)[1]
-    lines, agree = kept.agreement(wide, sharp)
-    assert not agree and lines[0].startswith("DIFFER")
-
-
 def test_what_an_older_version_kept_shows_no_tables(results):
     assert kept.shown(keep(results, "older", {})) == set()
-
-
-def test_agreement_of_other_headlines_is_none(results):
-    one = keep(results, "one", {"a": [1, 0, 2]})
-    other = keep(results, "other", {"b": [1, 0, 2]})
-    assert not kept.agreement(one, other)[1]
 
 
 # The command, on notebooks that are somewhere else.

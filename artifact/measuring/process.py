@@ -29,7 +29,7 @@ IN_ROUNDS = ("samples", "pauses", "rest")
 def measure(cell: Cell, seed: int, output: Path, facts: dict) -> None:
     """Runs one process and writes its file.
 
-    facts: of the process, kept with each of its arms. Raises Problem where
+    facts: of the process, kept with its baseline. Raises Problem where
     pagecopy fails, WrongCopy where it found a copy that is not whole, and
     Unwritable.
     """
@@ -58,10 +58,14 @@ def pagecopy(cell: Cell, seed: int) -> tuple[dict, float]:
 
 
 def _benchmarks(cell: Cell, result: dict, facts: dict) -> list[pyperf.Benchmark]:
-    """One for each arm and, in parallel cells, one for each of its channels."""
-    found = []
+    """One for each arm and, in parallel cells, one for each of its channels.
+
+    Facts of the process are with the first: said again for each, they were half of a
+    cell's file.
+    """
+    found: list[pyperf.Benchmark] = []
     for name, arm in zip(cell.arms, result["arms"], strict=True):
-        found.append(_benchmark(name, arm["ns"], {**facts, **_of_arm(arm)}))
+        found.append(_benchmark(name, arm["ns"], {**({} if found else facts), **_of_arm(arm)}))
         for channel, values in _channels(arm).items() if cell.quiet else ():
             found.append(_benchmark(f"{name} {channel}", values, {}))
     return found
