@@ -87,11 +87,11 @@ def _arms(samples: Samples) -> Iterator[tuple[Key, str]]:
 
 
 def _both_ways(one: Estimate, other: Estimate) -> Count:
-    return Count(2, _inside(one, other), _inside(*at_one_state([one, other])))
+    return Count(2, inside(one, other), inside(*at_one_state([one, other])))
 
 
-def _inside(one: Estimate, other: Estimate) -> int:
-    """In how many of the two ways round."""
+def inside(one: Estimate, other: Estimate) -> int:
+    """In how many of the two ways round the one lies in the other's interval."""
     return (one.low <= other.value <= one.high) + (other.low <= one.value <= other.high)
 
 
@@ -117,14 +117,14 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
     Counts are exact and not judged; what only one run has is told. Raises as counted().
     """
     check((one, other))
-    here, there = (_headlines(run) for run in (one, other))
+    here, there = (headlines(run) for run in (one, other))
     lines, ways = [], []
     for key in [key for key in here if key in there]:
         pair = at_one_state([here[key], there[key]])
         exact = all(ratio.low == ratio.high for ratio in pair)
-        inside = _inside(*pair)
-        ways += [] if exact else [inside]
-        word = "exact " if exact else "agree " if inside == 2 else "DIFFER"
+        held = inside(*pair)
+        ways += [] if exact else [held]
+        word = "exact " if exact else "agree " if held == 2 else "DIFFER"
         lines.append(f"{word}  {pair[0]}  {pair[1]}  {key}")
     if not ways:
         raise Lacking(f"runs {one.run.name} and {other.run.name}", "have no ratio in common",
@@ -135,7 +135,8 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
             f"{100 * SURE:.0f} of 100 pairs of runs"], outside <= most
 
 
-def _headlines(run: Measured) -> dict[str, Estimate]:
+def headlines(run: Measured) -> dict[str, Estimate]:
+    """Every ratio that an answer of the run rests on, by its name."""
     return {key: ratio for found in answered(run).values() for key, ratio in found.headlines.items()}
 
 
