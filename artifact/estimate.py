@@ -22,6 +22,7 @@ LEVEL = 0.95
 BATCHES = 8
 ERRORS = 3          # squares of a standard error: ours, the repeat's, and as much for its state
 MOST_CORRELATED = 0.9
+DRAWS = 1000        # of runs from the processes of one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,6 +282,20 @@ def best_serial(samples: Samples, like: str = "", ceiling: bool = False) -> str:
     plain = [arm for arm in arms if ctools.a_kernel_can_call(cell.of(arm).primitive)]
     return max(arms if ceiling or not plain else plain,
                key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
+
+
+def flattery(logs: np.ndarray) -> float:
+    """By what share at most the fastest of several arms looks faster than it is, on average
+    over repeats, for being chosen from the very processes that it is judged by.
+
+    logs: natural logarithms of speeds, (arms, processes). It is most where all arms are
+    equally fast: then it is the mean of the largest of their errors, which processes drawn
+    with replacement tell together with how these hang together (Efron 1979).
+    """
+    processes = logs.shape[1]
+    drawn = np.random.default_rng(0).multinomial(
+        processes, np.full(processes, 1 / processes), size=DRAWS) @ logs.T / processes
+    return math.expm1((drawn - drawn.mean(axis=0)).max(axis=1).mean())
 
 
 def gbps(samples: Samples, arm: str) -> float:

@@ -21,9 +21,14 @@ def teams(samples: Samples, **wanted) -> list[str]:
     return samples.cell.where(strategy="parallel", **wanted)
 
 
+def arms_of(samples: Samples, policy: str) -> list[str]:
+    """All arms of the policy with that id: as it was posted, and with other copy routines."""
+    return [arm for arm in teams(samples) if samples.cell.policy(arm).id == policy]
+
+
 def arm_of(samples: Samples, policy: str) -> str | None:
-    """The first arm of the policy with that id; None where the cell has none."""
-    return next((arm for arm in teams(samples) if samples.cell.policy(arm).id == policy), None)
+    """The first of them; None where the cell has none."""
+    return next(iter(arms_of(samples, policy)), None)
 
 
 def the_arm(samples: Samples, policy: Policy) -> str:
@@ -49,13 +54,24 @@ def fastest_team(samples: Samples, dispatch: str, best: str, primitive: str = ""
     serial copy ``best``, and copying as a kernel can; None where the cell has none.
 
     primitive: only of those that copy with it. Chosen from the same samples that it is
-    then judged by, which flatters it.
+    then judged by: choice_flatters() says by how much.
     """
-    arms = [arm for arm in teams(samples, dispatch=dispatch)
+    return max(_eligible(samples, dispatch, primitive), default=None,
+               key=lambda arm: estimate.log_speedups(samples, arm, best).mean())
+
+
+def _eligible(samples: Samples, dispatch: str, primitive: str = "") -> list[str]:
+    return [arm for arm in teams(samples, dispatch=dispatch)
             if (what := samples.cell.of(arm)).threads > 1
             and (what.primitive == primitive if primitive else
                  ctools.a_kernel_can_call(what.primitive))]
-    return max(arms, default=None, key=lambda arm: estimate.log_speedups(samples, arm, best).mean())
+
+
+def choice_flatters(samples: Samples, dispatch: str, best: str) -> float:
+    """The share by which fastest_team() looks faster at most for having been chosen: see
+    estimate.flattery(). Of a cell that has such a team."""
+    return estimate.flattery(np.stack([estimate.log_speedups(samples, arm, best)
+                                       for arm in _eligible(samples, dispatch)]))
 
 
 def same_sequence(samples: Samples, dispatch: str) -> tuple[str, str] | None:

@@ -129,6 +129,22 @@ def test_a_share_is_part_over_whole():
     assert found.low < 0.25 < found.high and found.high - found.low < 0.05
 
 
+def test_the_best_of_many_equals_is_flattered_by_the_largest_of_their_errors():
+    """Of 16 means with a deviation of 0.01 each it is 1.77 of these."""
+    rng = np.random.default_rng(16)
+    found = [estimate.flattery(rng.normal(0, 0.06, (16, 36))) for _ in range(20)]
+    assert np.mean(found) == pytest.approx(0.0177, rel=0.05)
+
+
+def test_what_all_arms_have_in_common_flatters_none():
+    """And one arm is not chosen, nor does one process tell."""
+    rng = np.random.default_rng(17)
+    host = rng.normal(0, 0.1, 36)
+    apart = rng.normal(0, 0.06, (3, 36))
+    assert estimate.flattery(apart + host) == pytest.approx(estimate.flattery(apart), abs=1e-3)
+    assert estimate.flattery(apart[:1]) == pytest.approx(0) == estimate.flattery(apart[:, :1])
+
+
 def test_none_seen_is_not_never():
     none = estimate.rate(np.zeros(8), np.full(8, 10))
     assert (none.value, none.low) == (0, 0) and 0.03 < none.high < 0.1

@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import typing
 
+import numpy as np
+
 from artifact import drawing, estimate, labels, teams
 from artifact.cells import Cell
 from artifact.estimate import Estimate
@@ -72,8 +74,7 @@ def _of_place(host: Host, sizes: Sizes, primitives: tuple[str, ...], place: str,
 def pull_over_push(pull: Samples, push: Samples) -> Estimate:
     """Of the posted team that pulls the fastest, over the same team where it pushes.
 
-    Chosen from the samples that it is then judged by, which flatters pulling where
-    teams are about as fast.
+    Chosen from the samples that it is then judged by: choice_flatters() says by how much.
     """
     arm = fastest_team(pull)
     return estimate.between(pull, arm, push, arm)
@@ -83,6 +84,12 @@ def fastest_team(samples: Samples) -> str:
     """Of those posted, against the serial copy that they were posted with."""
     return max(teams.teams(samples), key=lambda arm: estimate.log_speedups(
         samples, arm, samples.cell.baseline).mean())
+
+
+def choice_flatters(samples: Samples) -> float:
+    """The share by which that team looks faster at most for having been chosen."""
+    return estimate.flattery(np.stack([estimate.log_speedups(samples, arm, samples.cell.baseline)
+                                       for arm in teams.teams(samples)]))
 
 
 def over_serial_pull(pull: Samples, samples: Samples, arm: str) -> Estimate:

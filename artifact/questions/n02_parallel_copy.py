@@ -71,7 +71,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
                       f"{copied.folios} huge page(s) per call"] = ratio
             team = samples.cell.of(arm)
             found.append(f"copying with {team.threads} {label} threads ({team.primitive}) "
-                         f"{verb(ratio)} it, {times(ratio)}, and uses "
+                         f"{verb(ratio)} it, {times(ratio)} (its choice flatters it by "
+                         f"{teams.choice_flatters(samples, dispatch, best):z.2%} at most), and uses "
                          f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time"
                          + _same_sequence(samples, dispatch))
         phrases.append(f"With {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
@@ -92,7 +93,7 @@ def _same_sequence(samples: Samples, dispatch: str) -> str:
 
 def _share(samples: Samples) -> str:
     own = samples.cell.own
-    found = factorial.share_of_batching(samples, own, "spin")
+    found = factorial.share_of_batching(samples, own)
     if found is None:
         return (f"Even spinning threads show no clear gain over the serial 2017 loop with {own}, "
                 "so there is no gain for batching to account for.")

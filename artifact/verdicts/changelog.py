@@ -39,7 +39,7 @@ def text(measured: Measured, found: list[claims.Verdict]) -> str:
     environment.filters["wrap"] = _wrapped
     written = environment.get_template("changelog.txt.j2").render(
         nodes=_nodes(measured), ladder=_ladder(evidence), level=round(100 * estimate.LEVEL),
-        threads=_threads(measured),
+        threads=_threads(measured), flattery=_flattery(measured),
         harm=_harm(evidence), kernel=_kernel(evidence), machine=_machine(measured.machine),
         verdicts=_verdicts(found), run=run.name if run.may_measure else paths.DEFAULT_RUN,
         not_shown=_not_shown(measured), provisional=measured.provisional)
@@ -146,6 +146,15 @@ def _threads(measured: Measured) -> list[str]:
             lines.append(_team_line(samples, name, arm, best))
         lines += _same_sequence(samples)
     return lines
+
+
+def _flattery(measured: Measured) -> str:
+    """By how much the choice of the fastest team flatters the rows above; empty without teams."""
+    found = [teams.choice_flatters(samples, dispatch, best)
+             for samples in spread_cells(measured.cells.get("threads", []))
+             for best in [estimate.best_serial(samples)] for dispatch in ("wake", "spin")
+             if teams.fastest_team(samples, dispatch, best)]
+    return f" Picking the fastest flatters it by {max(found):z.2%} at most." if found else ""
 
 
 def _nodes(measured: Measured) -> str:
