@@ -43,7 +43,7 @@ class Expected:
 
 @dataclasses.dataclass(frozen=True)
 class Tested:
-    """A claim that some recorded run tested, its verdict in each, and by which experiments."""
+    """A claim of which some recorded run has a ratio, its verdict in each, and by which experiments."""
 
     claim: Claim
     words: tuple[str, ...]
@@ -86,6 +86,7 @@ def text() -> str:
         runs=runs, machines=len({machine.kind(run.machine) for run in runs}), absent=NONE,
         years=sorted({verdict.claim.when[:4] for verdict in found[0]} - {""}),
         pace=WORDS_A_MINUTE, margin=claims.MARGIN, tallies=list(map(claims.tally, found)),
+        published=sum(not verdict.claim.ours for verdict in found[0]),
         tested=list(_tested(runs, found)), untested=_untested(found),
         expected=_expected(runs), others=[run for run in runs if not _is_of_now(run)],
         efforts=_efforts(runs), whole=[sum(profile.elapsed(run.run, run.timed).values()) / 60
@@ -120,7 +121,7 @@ def _is_of_now(run: Measured) -> bool:
 
 
 def _untested(found: list[list[Verdict]]) -> list[Verdict]:
-    """Those that no recorded run tested, with the first one's reason."""
+    """Those of which no recorded run has a ratio, with the first one's reason."""
     return [verdicts[0] for verdicts in zip(*found, strict=True)
             if not any(verdict.measured for verdict in verdicts)]
 

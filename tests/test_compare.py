@@ -75,7 +75,7 @@ def test_a_packed_run_is_the_same_elsewhere(packed):
     assert "elsewhere" in html and html.count("data:image/png;base64") == 2
     assert not any("differs" in line for line in lines)
     assert any("same verdict" in line for line in lines[1:])
-    assert len(lines) == 31
+    assert len(lines) == 1 + len(claims.published_claims())
     assert sorted(p.name for p in theirs.cells.iterdir()) == sorted(
         n.removeprefix("cells/") for n in members(packed) if n.startswith("cells/"))
     assert packed.read_bytes() == pack.pack(ours).read_bytes()       # no times in it
@@ -169,6 +169,10 @@ def verdict(word, measured=True):
 @pytest.mark.parametrize("words, found", [
     (("holds", "holds"), "same verdict"), (("holds", "does not hold"), "differs"),
     (("holds", "inconclusive"), "open in 1 of 2"),
+    (("premise absent", "premise absent"), "same verdict"),
+    (("premise absent", "holds"), "premise absent in 1 of 2"),
+    (("premise absent", "inconclusive", "holds"), "open in 1 of 3, premise absent in 1 of 3"),
+    (("inconclusive", "inconclusive"), "open in 2 of 2"),
     (("holds", None), "one run only"), ((None, None), "not tested")])
 def test_portable_is_the_same_wherever_it_was_tested(words, found):
     assert compare.portable(tuple(verdict(w or "not applicable", w is not None)

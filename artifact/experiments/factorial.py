@@ -4,6 +4,7 @@ batching alone has."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing
 from collections.abc import Iterable
@@ -44,14 +45,42 @@ def _crossed(copy_page: str, chosen: list[str], threads: int) -> list[str]:
     return variants
 
 
-def share_of_batching(samples: Samples, primitive: str,
-                      dispatch: str) -> estimate.Estimate | None:
-    """The share of an N-thread bulk copy's gain, over the serial loop of the same
-    routine, that the serial bulk copy has alone; None where threads gain nothing."""
-    loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
-        ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", dispatch)))
+def share_of_batching(samples: Samples, primitive: str) -> estimate.Estimate | None:
+    """The share of what spinning threads that copy in bulk gain, over the serial loop of the
+    same routine, that the serial bulk copy has alone; None where they clearly gain nothing."""
+    loop, bulk, both = _loop_bulk_both(samples, primitive)
     return estimate.share(estimate.log_speedups(samples, bulk, loop),
                           estimate.log_speedups(samples, both, loop))
+
+
+@dataclasses.dataclass(frozen=True)
+class Batching:
+    """A serial bulk copy against spinning threads that copy in bulk, both over the serial
+    loop of the same routine.
+
+    beyond_half: its gain over half of theirs, of logarithms: log(bulk) - log(threads) / 2,
+    as a ratio. A difference, so it needs no gain to divide by.
+    """
+
+    beyond_half: estimate.Estimate
+    threads: estimate.Estimate
+    arms: tuple[str, ...]
+
+
+def batching(samples: Samples, primitive: str) -> Batching:
+    """Of the loop with that routine."""
+    loop, bulk, both = arms = _loop_bulk_both(samples, primitive)
+    alone, threads = (estimate.log_speedups(samples, arm, loop) for arm in (bulk, both))
+    beyond, gain = (estimate.exponential(estimate.interval(logs))
+                    for logs in (alone - threads / 2, threads))
+    return Batching(beyond, gain, arms)
+
+
+def _loop_bulk_both(samples: Samples, primitive: str) -> tuple[str, str, str]:
+    """The serial loop, the serial bulk copy, and that of spinning threads."""
+    loop, bulk, both = (_factor_arm(samples, primitive, key) for key in (
+        ("serial", "page", "wake"), ("serial", "bulk", "wake"), ("parallel", "bulk", "spin")))
+    return loop, bulk, both
 
 
 def _factor_arm(samples: Samples, primitive: str, key: tuple[str, str, str]) -> str:
@@ -111,7 +140,7 @@ def _steps(ax: Axes, samples: Samples, primitive: str, steps, y: float, colour: 
 
 
 def _share_text(samples: Samples, primitive: str) -> str:
-    found = share_of_batching(samples, primitive, "spin")
+    found = share_of_batching(samples, primitive)
     if found is None or not math.isfinite(found.low):
         return "no clear gain"
     return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"

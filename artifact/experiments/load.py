@@ -55,16 +55,23 @@ def taken_back_share(samples: Samples, arm: str) -> float:
     return float(counts.sum() / samples.seconds[arm].size) if counts is not None else 0.0
 
 
-def late_share(samples: Samples, arm: str) -> Estimate | None:
+def late_share(samples: Samples, *arms: str) -> Estimate | None:
     """Share, 0..1, of copies whose last worker had not started when the best
-    serial copy would have been done, of those for which a worker began; None
-    where some process has none of these."""
-    waits = samples.channels[arm].get("wait", [])
-    if len(waits) < samples.processes:
+    serial copy would have been done, of those for which a worker began; of all arms
+    together. None where some process has none of these."""
+    counts = late_counts(samples, *arms)
+    return estimate.rate(*counts) if counts else None
+
+
+def late_counts(samples: Samples, *arms: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same as counts for each process: those copies, and all for which one began."""
+    waits = [samples.channels[arm].get("wait", []) for arm in arms]
+    if not arms or any(len(each) < samples.processes for each in waits):
         return None
     whole = teams.serial_seconds(samples)
-    return estimate.rate(np.array([np.sum(each > whole) for each in waits]),
-                         np.array([len(each) for each in waits]))
+    processes = [np.concatenate(each) for each in zip(*waits)]
+    return (np.array([np.sum(each > whole) for each in processes]),
+            np.array([len(each) for each in processes]))
 
 
 def stale_share(samples: Samples, arm: str) -> Estimate | None:

@@ -56,7 +56,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     curve = break_even.by_size(sizes, woken.id)
     posted = teams.posted(sizes)
     late = [f"{found.value:.0%} at {teams.load_percent(s)} % load" for s in measured.cells["load"]
-            if (arm := teams.arm_of(s, posted.id)) and (found := load.late_share(s, arm))]
+            if (found := load.late_share(s, *teams.arms_of(s, posted.id)))]
     page_us = 1e6 * float(np.median(sizes.seconds[break_even.smallest(sizes, posted.id)]))
     low, high = break_even.published_page_us()
     return Answer(with_warnings(

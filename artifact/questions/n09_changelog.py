@@ -39,12 +39,13 @@ def plan(host: Host, p: Parameters) -> Plan:
 def answer(measured: Measured, p: Parameters) -> Answer:
     """How many of the published claims hold in this run."""
     found = claims.verdicts(measured)
-    ids = {word: [v.claim.id for v in found if v.word == word] for word in claims.WORDS}
+    published = [v for v in found if not v.claim.ours]
+    ids = {word: [v.claim.id for v in published if v.word == word] for word in claims.WORDS}
     phrases = [claims.counted(len(ids[word]), word)
                + (f" ({', '.join(ids[word])})" if word in claims.JUDGED else "")
                for word in claims.WORDS if ids[word]]
-    return Answer(f"Of {len(found)} published claims, {', '.join(phrases)}. The intervals are "
-                  "corrected for the number of claims.", {})
+    return Answer(f"Of {len(published)} published claims, {', '.join(phrases)}"
+                  f"{claims.own(found)}.", {})
 
 
 QUESTION = Question("09-changelog", Parameters, plan, answer, (), own_cells=False)

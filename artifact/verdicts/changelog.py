@@ -229,7 +229,7 @@ def _crowd(evidence: Evidence) -> str:
 def _late(evidence: Evidence) -> str:
     samples = evidence.samples("load", "200-percent")
     label, arm = _posted(samples)
-    found = load.late_share(samples, arm)
+    found = load.late_share(samples, *teams.arms_of(samples, teams.posted(samples).id))
     if found is None:
         raise Absent("no worker began")
     best = samples.cell.of(estimate.best_serial(samples, arm)).primitive
@@ -284,12 +284,15 @@ def _verdicts(found: list[claims.Verdict]) -> list[str]:
     """The claims that were tested, in lines."""
     lines = []
     for verdict in found:
-        if verdict.measured is None:
+        if verdict.word not in claims.JUDGED:
             continue
         claim = verdict.claim
+        lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
+        if verdict.measured is None:
+            lines.append(_wrapped(f"{verdict.word}: {verdict.why}", "      "))
+            continue
         assert claim.holds      # it was measured, so it has a region
         low, high = claim.holds
-        lines.append(_wrapped(f"{claim.id} ({claim.who}): {claim.says}", "  ", "      "))
         lines.append(f"      {verdict.word}: {_measured(verdict.measured)}, region {low:g} to {high:g}")
         copied = f" ({' over '.join(verdict.routines)})" if verdict.routines else ""
         lines.append(_wrapped(f"measured{copied}: {claim.what}", "      "))

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Verdicts on published claims, by intervals and regions fixed beforehand.
+"""Verdicts on published claims, by intervals and the regions of claims.toml.
 
 A claim holds where the whole interval of what was measured lies within its
 region, does not hold where none of it does, and is inconclusive else, or
-where the cell contradicts itself; of orderings decide() says more. The
-interval is that of every figure. It allows for a repeat of the run, and so is 1.7
-times as wide as a plain one and more. That is allowance enough for the number of
-claims, too: where processes are independent it misses the mean itself less
+where the cell contradicts itself; of orderings decide() says more. Where a
+claim presumes something that this machine clearly lacks, as a speed-up that
+could be lost, its premise is absent.
+
+The interval is that of every figure. It allows for a repeat of the run, and so
+is 1.7 times as wide as a plain one and more. That is allowance enough for the
+number of claims, too: where processes are independent it misses the mean itself less
 often than once in a hundred (tests/test_estimate.py).
 """
 
@@ -22,17 +25,18 @@ from artifact.estimate import Estimate
 from artifact.measured import Measured
 from artifact.problem import Damaged, one_line
 from artifact.samples import Samples
-from artifact.verdicts.tests import TESTS, Absent, Evidence
+from artifact.verdicts.tests import MARGIN, TESTS, Absent, Evidence
 
 FILE = paths.PUBLISHED / "claims.toml"
-JUDGED = ("holds", "does not hold", "inconclusive")
+JUDGED = ("holds", "does not hold", "inconclusive", "premise absent")
 WORDS = (*JUDGED, "not applicable", "cited only")
-SINGULARS = dict(zip(WORDS, ("holds", "does not hold", "is inconclusive", "cannot be tested here",
-                             "is only cited")))
-PLURALS = dict(zip(WORDS, ("hold", "do not hold", "are inconclusive", "cannot be tested here",
-                           "are only cited")))
+SINGULARS = dict(zip(WORDS, ("holds", "does not hold", "is inconclusive",
+                             "lacks its premise here", "cannot be tested here", "is only cited")))
+PLURALS = dict(zip(WORDS, ("hold", "do not hold", "are inconclusive",
+                           "lack their premise here", "cannot be tested here", "are only cited")))
 # Beside a claim's id, where there is no room for the word.
-SIGNS = dict(zip(WORDS, ("\N{CHECK MARK}", "\N{MULTIPLICATION X}", "?", "n/a", "cited")))
+SIGNS = dict(zip(WORDS, ("\N{CHECK MARK}", "\N{MULTIPLICATION X}", "?", "\N{EMPTY SET}", "n/a",
+                         "cited")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +57,19 @@ class Claim:
     why: str = ""
     sources: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()       # of its region, the test and the domain
+    confirmed: str = ""                 # the word of a run that was not known then
+
+    @property
+    def ours(self) -> bool:
+        """A question of this package, which nobody else is credited with."""
+        return self.id.startswith("O")
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """word: holds, does not hold, inconclusive, not applicable or cited only. cells: the
-    ids of those it is judged by. routines: what is copied with there."""
+    """word: one of WORDS. why: a doubt, else what the test adds, else the claim's band.
+    cells: the ids of those it is judged by. routines: what is copied with there."""
 
     claim: Claim
     word: str
@@ -70,7 +81,7 @@ class Verdict:
 
 @functools.cache
 def published_claims() -> tuple[Claim, ...]:
-    """All claims in their order; Damaged where the file is not as it says."""
+    """All claims in their order, our own last; Damaged where the file is not as it says."""
     try:
         stored = tomllib.loads(FILE.read_text())
         found = tuple(_claim(key, fields) for key, fields in stored.items())
@@ -90,12 +101,12 @@ def _claim(key: str, fields: dict[str, typing.Any]) -> Claim:
     return Claim(id=key, **values)
 
 
-NEEDS = {"cpus", "nodes", "llcs", "siblings", "flag", "counted"}
+NEEDS = {"cpus", "cores", "nodes", "llcs", "siblings", "flag", "counted"}
 
 
 def _is_whole(claim: Claim) -> bool:
     judged = claim.test in TESTS and claim.holds is not None if claim.test else bool(claim.why)
-    return judged and set(claim.needs) <= NEEDS and \
+    return judged and set(claim.needs) <= NEEDS and claim.confirmed in ("", *JUDGED) and \
         set(claim.sources + claim.answers) <= set(published.sources().index)
 
 
@@ -112,17 +123,23 @@ def table(found: list[Verdict]) -> list[str]:
         claim, measured = verdict.claim, str(verdict.measured or "")
         region = f"{claim.holds[0]:g}..{claim.holds[1]:g}" if claim.holds else ""
         text = claim.what if verdict.measured else verdict.why
-        if verdict.word == "inconclusive" and verdict.measured and verdict.why != claim.band:
+        if verdict.measured and verdict.why != claim.band:
             text += f" ({verdict.why})"
         lines.append(f"{claim.id:5} {verdict.word:14} {measured:>22} {region:>12}  {text}")
     return [*lines, tally(found)]
 
 
 def tally(found: list[Verdict]) -> str:
-    """How many there are of each word."""
-    words = [verdict.word for verdict in found]
-    return f"Of {len(found)} claims, " + ", ".join(
-        counted(words.count(word), word) for word in WORDS if word in words)
+    """How many there are of each word among the published, and what became of our own."""
+    words = [verdict.word for verdict in found if not verdict.claim.ours]
+    return f"Of {len(words)} claims, " + ", ".join(
+        counted(words.count(word), word) for word in WORDS if word in words) + own(found)
+
+
+def own(found: list[Verdict]) -> str:
+    """Of each question of ours, behind what is said of the others."""
+    return "".join(f"; {verdict.claim.id}, which is our own, {SINGULARS[verdict.word]}"
+                   for verdict in found if verdict.claim.ours)
 
 
 def counted(count: int, word: str) -> str:
@@ -144,9 +161,8 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     doubts = [f"cell {s.cell.experiment} {s.cell.label} {why}" for s in found.cells
               if isinstance(s, Samples) and (why := doubt(s))]
     doubts += [found.doubt] if found.doubt else []
-    word = "inconclusive" if doubts or found.measured is None or claim.holds is None else \
-        decide(found.measured, claim.holds)
-    return Verdict(claim, word, "; ".join(doubts) or claim.band, found.measured,
+    word = "inconclusive" if doubts else found.word or decide(found.measured, claim.holds)
+    return Verdict(claim, word, "; ".join(doubts) or found.reason or claim.band, found.measured,
                    tuple(samples.cell.id for samples in found.cells), found.routines)
 
 
@@ -157,16 +173,16 @@ def doubt(samples: Samples) -> str:
     return "finds its twin different" if estimate.contradicts_itself(samples) else ""
 
 
-MARGIN = 0.05       # within which a ratio is as good as 1
-
-
-def decide(measured: Estimate, region: tuple[float, float]) -> str:
+def decide(measured: Estimate | None, region: tuple[float, float] | None) -> str:
     """By where the whole interval lies; [1, inf] and [0, 1] claim an ordering.
 
     That does not hold where the whole interval is short of the margin, be 1 in
     it or not, and holds where 1 is not in it and the ratio itself is beyond the
-    margin. So there is always "inconclusive" between the two.
+    margin. So there is always "inconclusive" between the two. Without a ratio
+    nothing is decided.
     """
+    if measured is None or region is None:
+        return "inconclusive"
     low, high = region
     if region == (1, math.inf):
         inside = measured.low > 1 and measured.value >= 1 + MARGIN
@@ -184,11 +200,12 @@ def _missing(claim: Claim, measured: Measured) -> str:
     """What the claim's domain asks for and this machine lacks; "" for nothing."""
     cpu, needs = measured.machine["cpu"], claim.needs
     last = measured.machine["caches"][-1:] or [{"shared_by_cpus": cpu["usable"]}]
-    has = {"cpus": cpu["usable"], "nodes": len(measured.machine["numa_nodes"]),
+    has = {"cpus": cpu["usable"], "cores": cpu["cores"],
+           "nodes": len(measured.machine["numa_nodes"]),
            "llcs": cpu["usable"] // max(1, min(last[0]["shared_by_cpus"], cpu["usable"]))}
     lacks = [f"{needs[key]} {word}, here {has[key]}" for key, word in
-             (("cpus", "CPUs"), ("nodes", "NUMA nodes"), ("llcs", "last-level caches"))
-             if needs.get(key, 0) > has[key]]
+             (("cpus", "CPUs"), ("cores", "cores"), ("nodes", "NUMA nodes"),
+              ("llcs", "last-level caches")) if needs.get(key, 0) > has[key]]
     if "flag" in needs and needs["flag"] not in cpu["flags"]:
         lacks.append(f"a CPU with {needs['flag']}")
     if needs.get("siblings") and cpu["cores"] >= cpu["usable"]:

@@ -85,15 +85,17 @@ def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
 
 
 def portable(verdicts: tuple[Verdict, ...]) -> str:
-    """Whether a claim has the same verdict wherever it could be tested; where a
-    run leaves it open, in how many that is so."""
+    """Whether a claim has the same verdict wherever it could be tested; where some runs
+    leave it open, or lack its premise, in how many that is so."""
     words = [v.word for v in verdicts if v.word in claims.JUDGED]
     if len(words) < 2:
         return "one run only" if words else "not tested"
     if {"holds", "does not hold"} <= set(words):
         return "differs"
-    open_in = words.count("inconclusive")
-    return f"open in {open_in} of {len(words)}" if open_in else "same verdict"
+    if len(set(words)) == 1 and words[0] != "inconclusive":
+        return "same verdict"
+    return ", ".join(f"{text} in {count} of {len(words)}" for text, word in (
+        ("open", "inconclusive"), ("premise absent", "premise absent")) if (count := words.count(word)))
 
 
 def _lines(found: dict[str, list[Verdict]]) -> list[str]:

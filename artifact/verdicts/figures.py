@@ -27,13 +27,16 @@ def claims_figure(cells: list[AnySamples], runs: dict[str, list[Verdict]]) -> Fi
     outside of it (left), beside what was measured in numbers."""
     rows = [nth for nth, verdict in enumerate(next(iter(runs.values())))
             if any(found[nth].measured is not None for found in runs.values())]
-    fig, ax = drawing.subplots(figsize=(12, 1.6 + 0.42 * len(rows)))
+    says = {nth: textwrap.fill(f"{verdict.claim.id}  {verdict.claim.says}", 62)
+            for nth, verdict in enumerate(next(iter(runs.values())))}
+    lines = max((says[nth].count("\n") + 1 for nth in rows), default=1)
+    fig, ax = drawing.subplots(figsize=(12, 1.6 + max(0.42, 0.17 * lines) * len(rows)))
     labels: list[str] = []
     regions, numbers = {}, {}
     for y, nth in enumerate(rows):
         claim = next(iter(runs.values()))[nth].claim
         found = [each[nth] for each in runs.values()]
-        labels.append(textwrap.fill(f"{claim.id}  {claim.says}", 62))
+        labels.append(says[nth])
         assert claim.holds      # one that was measured has a region
         regions[labels[-1]] = _region(_edges(claim.holds))
         numbers[labels[-1]] = "\n".join(str(each)
