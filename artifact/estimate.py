@@ -23,6 +23,7 @@ BATCHES = 8
 ERRORS = 3          # squares of a standard error: ours, the repeat's, and as much for its state
 MOST_CORRELATED = 0.9
 DRAWS = 1000        # of runs from the processes of one
+MARGIN = 0.05       # within which a ratio is as good as 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,18 @@ class Estimate:
     source: Source | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
+        """As every text has it; what was counted has no interval."""
+        value, low, high = (f"{each:z.3f}" for each in (self.value, self.low, self.high))
+        return value if self.low == self.high else f"{value} [{low}, {high}]"
 
     @property
     def differs_from_1(self) -> bool:
         return not self.low <= 1 <= self.high
+
+    @property
+    def within_margin(self) -> bool:
+        """Too near 1 to be of use to anybody, be it told from 1 or not."""
+        return abs(self.value - 1) < MARGIN
 
 
 def interval(values: np.ndarray) -> Estimate:
@@ -276,12 +284,23 @@ def best_serial(samples: Samples, like: str = "", ceiling: bool = False) -> str:
 
     like: only of those that copy as much as that arm, where sizes differ within the cell.
     """
+    return max(serial_calls(samples, like, ceiling), key=lambda arm: log_speedups(
+        samples, arm, samples.cell.baseline).mean())
+
+
+def serial_calls(samples: Samples, like: str = "", ceiling: bool = False) -> list[str]:
+    """The arms that best_serial() chooses from."""
     cell = samples.cell
     arms = [arm for arm in cell.where(strategy="serial", rule="bulk")
             if not like or cell.of(arm).work == cell.of(like).work]
     plain = [arm for arm in arms if ctools.a_kernel_can_call(cell.of(arm).primitive)]
-    return max(arms if ceiling or not plain else plain,
-               key=lambda arm: log_speedups(samples, arm, cell.baseline).mean())
+    return arms if ceiling or not plain else plain
+
+
+def median_seconds(samples: Samples, arm: str) -> float:
+    """The time of one sample, whenever a text or figure gives it: median of the processes'
+    medians, as pagecopy itself tells it."""
+    return float(np.median(np.median(samples.seconds[arm], axis=1)))
 
 
 def flattery(logs: np.ndarray) -> float:
@@ -299,15 +318,8 @@ def flattery(logs: np.ndarray) -> float:
 
 
 def gbps(samples: Samples, arm: str) -> float:
-    """Throughput in GB/s (1e9), bytes counted once: median of processes."""
-    medians = np.median(samples.seconds[arm], axis=1)
-    return float(samples.bytes[arm] / np.median(medians) / 1e9)
-
-
-def cpu_seconds_per_gib(samples: Samples, arm: str) -> float:
-    """CPU time of caller and workers for 1 GiB: median of processes."""
-    medians = np.median(samples.cpu_seconds[arm], axis=1)
-    return float(np.median(medians) / samples.bytes[arm] * (1 << 30))
+    """Throughput in GB/s (1e9) at median_seconds(), bytes counted once."""
+    return samples.bytes[arm] / median_seconds(samples, arm) / 1e9
 
 
 def table(samples: Samples, over: str | None = None) -> pd.DataFrame:
@@ -321,6 +333,6 @@ def table(samples: Samples, over: str | None = None) -> pd.DataFrame:
         ratio = speedup(samples, arm, over)
         rows.append({"arm": arm, **dataclasses.asdict(samples.cell.of(arm)),
                      "gbps": gbps(samples, arm),
-                     "us": 1e6 * float(np.median(samples.seconds[arm])),
+                     "us": 1e6 * median_seconds(samples, arm),
                      "speedup": ratio.value, "low": ratio.low, "high": ratio.high})
     return pd.DataFrame(rows)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What figures and sentences call a cell, an arm, a share."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from artifact import estimate, older, teams
@@ -52,11 +54,14 @@ def arm_label(samples: Samples, arm: str) -> str:
     return label if routine in (posted, "empty") else f"{label}, with {routine}"
 
 
-def sequences(samples: Samples, arm: str) -> str:
-    """What a team copies with, and what the serial copy does that it is compared with."""
-    team, best = (samples.cell.of(each).primitive
-                  for each in (arm, estimate.best_serial(samples, arm)))
-    return f"copying with {team}, over one call of {best}"
+def sequences(found: Iterable[tuple[Samples, str]]) -> str:
+    """What teams copy with, and the serial copies that they are compared with: each cell, and
+    each size in it, has a fastest one of its own."""
+    pairs = [(samples.cell.of(arm).primitive,
+              samples.cell.of(estimate.best_serial(samples, arm)).primitive) for samples, arm in found]
+    team, best = (list(dict.fromkeys(routines)) for routines in zip(*pairs))
+    return f"copying with {' or '.join(team)}, over one call of {' or '.join(best)}" \
+        + (", whichever is faster there" if best[1:] else "")
 
 
 def labels_of(cells: list[Samples]) -> list[str]:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Numbers of teams that several experiments share.
 
-Everything is relative to the best serial copy of the same rounds. Quantiles of
-times pool the processes and have no interval; ratios have one.
+Everything is relative to the best serial copy of the same rounds. Where no load is in
+the way, a speed is the median of ratios within rounds; under load, where times have two
+peaks and a median looks at one of them, the mean of all copies counts. Quantiles of times
+pool the processes and have no interval; ratios have one.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import numpy as np
 from artifact import ctools, estimate
 from artifact.cells import CALLER_CPU, WORKERS_CPU
 from artifact.estimate import Estimate
-from artifact.policies import ALL, Policy
+from artifact.policies import ALL, POSTED, Policy
 from artifact.samples import Samples
 
 
@@ -46,7 +48,7 @@ def policies(cells: list[Samples]) -> list[Policy]:
 
 def posted(samples: Samples) -> Policy:
     """The policy of the series of 2017, or of 2025 where nice -20 is not allowed."""
-    return policies([samples])[0]
+    return next(policy for policy in policies([samples]) if policy.id in POSTED)
 
 
 def fastest_team(samples: Samples, dispatch: str, best: str, primitive: str = "") -> str | None:
@@ -74,28 +76,41 @@ def choice_flatters(samples: Samples, dispatch: str, best: str) -> float:
                                        for arm in _eligible(samples, dispatch)]))
 
 
+def fastest(samples: Samples, dispatch: str) -> tuple[str, str] | None:
+    """The fastest team that a kernel can call, and the best serial copy; None where the cell
+    has no such team."""
+    best = estimate.best_serial(samples)
+    arm = fastest_team(samples, dispatch, best)
+    return (arm, best) if arm else None
+
+
 def same_sequence(samples: Samples, dispatch: str) -> tuple[str, str] | None:
     """The fastest team that copies as migration does, and one call that does; None where
     the cell has no such team."""
-    own = samples.cell.own
-    bulk, = samples.cell.where(strategy="serial", rule="bulk", primitive=own)
-    arm = fastest_team(samples, dispatch, bulk, own)
+    bulk = own_call(samples)
+    arm = fastest_team(samples, dispatch, bulk, samples.cell.own)
     return (arm, bulk) if arm else None
+
+
+def own_call(samples: Samples) -> str:
+    """One call of the routine that migration calls, in a cell of one size."""
+    own, = samples.cell.where(strategy="serial", rule="bulk", primitive=samples.cell.own)
+    return own
 
 
 def serial_seconds(samples: Samples, like: str = "") -> float:
     """Median time of one whole best serial copy."""
-    return float(np.median(samples.seconds[estimate.best_serial(samples, like)]))
+    return estimate.median_seconds(samples, estimate.best_serial(samples, like))
 
 
-def time_ratio(samples: Samples, arm: str) -> Estimate:
-    """Time over the best serial copy's."""
-    return estimate.speedup(samples, estimate.best_serial(samples, arm), arm)
+def over_serial(samples: Samples, arm: str) -> Estimate:
+    """Speed over the best serial copy of as much, where no load is in the way."""
+    return estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
 
 
 def mean_speedup(samples: Samples, arm: str, over: str) -> Estimate:
-    """Mean time of ``over``, of all copies, over that of ``arm``, for as much."""
-    return estimate.pooled_ratio(samples, over, arm, np.mean)
+    """Speed under load: mean time of ``over``, of all copies, over that of ``arm``, for as much."""
+    return estimate.pooled_ratio(samples, over, arm, JUDGED["mean"])
 
 
 # What a copy that is "no worse" may not exceed: under load times have two peaks, and
@@ -106,7 +121,7 @@ JUDGED: dict[str, Callable[[np.ndarray], float]] = {
 
 
 def tail_ratio(samples: Samples, arm: str, name: str) -> Estimate:
-    """A number of JUDGED, of all copies, over the best serial copy's."""
+    """A number of JUDGED, of all copies, over the best serial copy's: the time under load."""
     return estimate.pooled_ratio(samples, arm, estimate.best_serial(samples, arm), JUDGED[name])
 
 

@@ -83,6 +83,24 @@ def test_each_size_is_compared_with_the_best_serial_copy_of_that_size():
     assert found[4096].value == pytest.approx(0.25, rel=0.02)
 
 
+def test_each_serial_copy_is_named_that_a_team_is_compared_with():
+    samples = made({SERIAL: 4e-4, STREAM: 2e-4, TEAM: 1e-4,
+                    SERIAL + ":bytes=4K": 1e-6, STREAM + ":bytes=4K": 2e-6,
+                    TEAM + ":bytes=4K": 4e-6})
+    arms = break_even.arms(samples, "works")
+    assert labels.sequences([(samples, arms[2 << 20])]) == \
+        "copying with movnti, over one call of movnti"
+    assert labels.sequences((samples, arm) for arm in arms.values()) == \
+        "copying with movnti, over one call of movsb or movnti, whichever is faster there"
+
+
+def test_the_posted_policy_is_one_that_was_posted_where_nobody_may_have_high_priority():
+    normal, posted = "parallel:bulk:movsb:model=2017:priority=normal", "parallel:bulk:movsb:model=2025"
+    assert teams.posted(made({SERIAL: 1e-4, normal: 1e-4, posted: 1e-4})).id == "2025"
+    assert teams.posted(made({SERIAL: 1e-4, normal: 1e-4, posted: 1e-4,
+                              "parallel:bulk:movsb:model=2017": 1e-4})).id == "2017"
+
+
 @pytest.mark.parametrize("slower, verdict", [(0.9, "no worse"), (1.0, "no worse"),
                                              (1.5, "worse"), (1.05, "open")])
 def test_no_worse_is_judged_against_the_margin_and_not_against_1(slower, verdict):
@@ -102,7 +120,7 @@ def test_a_copy_whose_few_are_very_slow_is_not_no_worse():
     """A fifth takes ten times as long: the median does not see it."""
     samples = made({SERIAL: 3e-4, STREAM: 2e-4, TEAM: 2e-4}, rounds=40)
     samples.seconds[TEAM][:, ::5] *= 10
-    assert teams.time_ratio(samples, TEAM).value == pytest.approx(1, rel=0.03)
+    assert teams.over_serial(samples, TEAM).value == pytest.approx(1, rel=0.03)
     ratios, found = teams.no_worse(samples, TEAM, margin_percent=5)
     assert found == "worse" and ratios["mean"].value == pytest.approx(2.8, rel=0.03)
     assert ratios["p95"].value == pytest.approx(ratios["p99"].value, rel=0.1)

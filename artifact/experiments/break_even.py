@@ -6,8 +6,6 @@ from __future__ import annotations
 import math
 import typing
 
-import numpy as np
-
 from artifact import drawing, estimate, published, teams
 from artifact.cells import Cell
 from artifact.estimate import Estimate
@@ -38,19 +36,20 @@ def cells(host: Host, crew: Teams, processes: int, rounds: int) -> tuple[list[Ce
                  2 * processes, resolution=0.10, quiet=True, sharpness=0.10)], too_large
 
 
+def arms(samples: Samples, policy: str) -> dict[int, str]:
+    """Bytes per copy, from a base page on, to the arm of that policy."""
+    return dict(sorted((samples.cell.of(arm).copied, arm) for arm in teams.teams(samples)
+                       if samples.cell.policy(arm).id == policy))
+
+
 def by_size(samples: Samples, policy: str) -> dict[int, Estimate]:
-    """Bytes per copy to the speed-up of that policy over the best serial copy
-    of the same size."""
-    arms = {samples.cell.of(arm).copied: arm for arm in teams.teams(samples)
-            if samples.cell.policy(arm).id == policy}
-    return {size: estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
-            for size, arm in sorted(arms.items())}
+    """The same to its speed-up over the best serial copy of the same size."""
+    return {size: teams.over_serial(samples, arm) for size, arm in arms(samples, policy).items()}
 
 
 def smallest(samples: Samples, policy: str) -> str:
     """The arm of that policy which copies a single base page."""
-    return min((arm for arm in teams.teams(samples) if samples.cell.policy(arm).id == policy),
-               key=lambda arm: samples.cell.of(arm).copied)
+    return next(iter(arms(samples, policy).values()))
 
 
 def pays_from(curve: dict[int, Estimate]) -> tuple[float, float, float]:
@@ -115,7 +114,7 @@ def _base_pages(ax: Axes, samples: Samples) -> None:
     times = [teams.serial_seconds(samples, _of_size(samples, base)[0])]
     for arm in _of_size(samples, base):
         names.append(samples.cell.policy(arm).label)
-        times.append(float(np.median(samples.seconds[arm])))
+        times.append(estimate.median_seconds(samples, arm))
     ax.barh(range(len(names)), [1e6 * t for t in times], color="0.75")
     for y, seconds in enumerate(times):
         ax.annotate(f" {1e6 * seconds:.3g} us", (1e6 * seconds, y), va="center", fontsize="small")

@@ -63,7 +63,7 @@ def charge_figure(cells: list[Samples]) -> Figure:
     fig, panels = drawing.rows_of_panels(len(cells), names, width=5)
     for ax, samples in zip(panels, cells):
         limit, best = samples.cell.option("limit"), estimate.best_serial(samples)
-        rows = {labels.arm_label(samples, arm): estimate.speedup(samples, arm, best)
+        rows = {labels.arm_label(samples, arm): teams.over_serial(samples, arm)
                 for arm in teams.teams(samples)}
         drawing.ratio_dots(ax, names, rows, samples)
         drawing.at_one(ax)

@@ -56,8 +56,8 @@ def crowd(samples: Samples) -> int:
 def losing_crowds(cells: list[Samples], policy: str) -> list[int]:
     """The numbers of migrators at which that policy moves clearly less in
     total than as many best serial copies do."""
-    return sorted(crowd(s) for s in cells if (arm := teams.arm_of(s, policy)) and estimate.speedup(
-        s, arm, estimate.best_serial(s, arm)).high < 1)
+    return sorted(crowd(s) for s in cells if (arm := teams.arm_of(s, policy))
+                  and teams.over_serial(s, arm).high < 1)
 
 
 def latencies(samples: Samples, arm: str) -> np.ndarray:
@@ -76,8 +76,7 @@ def crowds_figure(cells: list[Samples]) -> Figure:
         # Beside each other: most are about as fast.
         x = np.array([crowd(samples) for samples, _ in here]) * (1 + 0.02 * (i - 3))
         look: dict[str, typing.Any] = {"color": drawing.COLOURS[i], "linewidth": 1}
-        rows = drawing.as_rows(estimate.speedup(*each, estimate.best_serial(each[0]))
-                               for each in here)
+        rows = drawing.as_rows(teams.over_serial(*each) for each in here)
         panels[0].plot(x, rows["speedup"], **look)
         drawing.dots(panels[0], x, rows["speedup"], rows, horizontal=False, label=policy.label,
                      colour=drawing.COLOURS[i], marker=drawing.MARKERS[i % 7],

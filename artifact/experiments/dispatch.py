@@ -39,10 +39,10 @@ def pause_us(samples: Samples) -> int:
 
 
 def empty_job_seconds(samples: Samples, policy: str) -> float:
-    """Median time of a job of nothing, from call to return."""
+    """Time of a job of nothing, from call to return."""
     arm, = (arm for arm in teams.teams(samples, primitive="empty")
             if samples.cell.policy(arm).id == policy)
-    return float(np.median(samples.seconds[arm]))
+    return estimate.median_seconds(samples, arm)
 
 
 def instruments(samples: Samples) -> dict[str, float]:
@@ -59,14 +59,14 @@ PHASES = {"queued": "work items allocated and queued", "last start": "wait for t
 
 
 def moments_us(samples: Samples, arm: str) -> list[float]:
-    """Where each phase ends, in us since the call: medians over all processes, each no
+    """Where each phase ends, in us since the call: medians of the processes' medians, each no
     earlier than the one before. A moment that most copies do not have, as no worker began
     or none was asked, takes no time."""
     found, last = [], 0.0
     for phase in PHASES:
-        times = np.concatenate([*samples.channels[arm].get(phase, []), np.array([])])
-        if 2 * len(times) > samples.seconds[arm].size:
-            last = max(last, 1e6 * float(np.median(times)))
+        times = [each for each in samples.channels[arm].get(phase, []) if len(each)]
+        if 2 * sum(map(len, times)) > samples.seconds[arm].size:
+            last = max(last, 1e6 * float(np.median([np.median(each) for each in times])))
         found.append(last)
     return found
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import typing
 
-import numpy as np
-
 from artifact import drawing, estimate, older
 from artifact.cells import Cell
 from artifact.experiments.serial_ladder import published_bulk_pairs
@@ -100,7 +98,7 @@ def extent_figure(cells: list[Samples]) -> Figure:
 
 def _draw_stretch(ax: Axes, samples: Samples, i: int, primitive: str) -> None:
     arms = _extents(samples, primitive)
-    call_us = [1e6 * float(np.median(samples.seconds[f"{arm}:observe=stretch"]))
+    call_us = [1e6 * estimate.median_seconds(samples, f"{arm}:observe=stretch")
                for arm in arms.values()]
     ax.plot(list(arms), call_us, "o-", color=drawing.COLOURS[i], linewidth=1)
 

@@ -143,7 +143,7 @@ def _share_text(samples: Samples, primitive: str) -> str:
     found = share_of_batching(samples, primitive)
     if found is None or not math.isfinite(found.low):
         return "no clear gain"
-    return f"{found.value:.0%} [{found.low:.0%}, {found.high:.0%}]"
+    return f"{found.value:z.0%} [{found.low:z.0%}, {found.high:z.0%}]"
 
 
 def _published_factorial(ax: Axes) -> None:

@@ -39,7 +39,7 @@ def scan_ns(samples: Samples, how: str) -> dict[int, float]:
     """CPUs looked at to the median time of one look at all of them, in ns; what
     counts as a scan's bytes are its looks."""
     found = {samples.cell.of(arm).cpus:
-             1e9 * float(np.median(samples.seconds[arm])) / samples.bytes[arm]
+             1e9 * estimate.median_seconds(samples, arm) / samples.bytes[arm]
              for arm in samples.cell.where(rule=how)}
     return dict(sorted(found.items()))
 

@@ -112,8 +112,8 @@ def _lateness(samples: Samples, arm: str) -> tuple[str, float | None]:
 
 
 def idle_picks(cells: list[Samples]) -> pd.DataFrame:
-    """Copying only with CPUs that look idle: a row for each load, with times over the
-    best serial copy's."""
+    """Copying only with CPUs that look idle: a row for each load, with times of all copies
+    over the best serial copy's."""
     return pd.DataFrame([_idle_pick(samples) for samples in sorted(cells, key=teams.load_percent)])
 
 
@@ -126,7 +126,7 @@ def _idle_pick(samples: Samples) -> dict[str, str]:
             "of these busy when the work began": labels.percent(stale.value) if stale else "-",
             **{f"{text} with {who}": f(samples, each) for who, each in (
                 ("idle CPUs only", arm), ("any CPU", any_cpu)) for text, f in (
-                ("time", lambda s, a: str(teams.time_ratio(s, a))),
+                ("mean time", lambda s, a: str(teams.tail_ratio(s, a, "mean"))),
                 ("p95", lambda s, a: f"{teams.tail_ratio(s, a, 'p95').value:.2f}"))}}
 
 
@@ -136,7 +136,7 @@ SIGNS = {"no worse": "\N{CHECK MARK}", "open": "?", "worse": "\N{MULTIPLICATION 
 
 def no_worse_figure(cells: list[Samples], margin_percent: int) -> Figure:
     """Mean, p95 and p99 of each policy's times over the best serial copy's, by load, with
-    the verdict of one-sided tests; and how many copies take far longer than a serial one.
+    the verdict by their intervals; and how many copies take far longer than a serial one.
 
     cells: of load, and of posted, where the only serial copy is that of the same routine.
     """

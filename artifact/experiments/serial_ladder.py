@@ -76,12 +76,17 @@ def _two_states(text: str) -> tuple[str, str]:
 def speedups(samples: Samples) -> dict[str, estimate.Estimate]:
     """What the answer rests on, by name: one call over the first loop and over that of
     2017, the best call over the first."""
-    bulk, loop = LADDER[-1].format(samples.cell.own), samples.cell.baseline
+    bulk, loop = one_call(samples), samples.cell.baseline
     return {"one bulk call over the page-by-page loop": estimate.speedup(samples, bulk, loop),
             "one bulk call over the loop of 2017": estimate.speedup(
                 samples, bulk, loop_2017(samples)),
             "best serial copy over the page-by-page loop": estimate.speedup(
                 samples, estimate.best_serial(samples), loop)}
+
+
+def one_call(samples: Samples) -> str:
+    """The arm of one call of the routine that migration calls."""
+    return LADDER[-1].format(samples.cell.own)
 
 
 def loop_2017(samples: Samples) -> str:

@@ -111,7 +111,7 @@ def threads_figure(cells: list[Samples]) -> Figure:
         most = {arm: rows[_row(samples, arm)] for arm in found
                 if samples.cell.of(arm).threads == counts[-1]}
         drawing.columns(ax, list(rows.values()), {f"CPU time,\n{counts[-1]} threads": {
-            label: f"{estimate.cpu_ratio(samples, arm, best).value:.1f}x"
+            label: f"{estimate.cpu_ratio(samples, arm, best).value:.2f}x"
             for arm, label in most.items()}})
     for i, count in enumerate(counts):
         panels[0].plot([], [], "o", color=_shade(i, len(counts)),

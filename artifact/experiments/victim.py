@@ -4,12 +4,13 @@ a migrator that copies at a steady rate."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Iterable
 
 import numpy as np
 
-from artifact import ctools, drawing, estimate, labels, older
+from artifact import drawing, estimate, labels, older, teams
 from artifact.cells import Cell
 from artifact.estimate import Estimate
 from artifact.host import Host
@@ -57,12 +58,47 @@ def victim_rate(samples: Samples, arm: str) -> Estimate:
 
 
 def serial_in_windows(samples: Samples) -> str:
-    """The serial arm whose copies beside the victim are fastest, of those that a kernel can
-    call as they are."""
-    cell = samples.cell
-    arms = [arm for arm in cell.where(strategy="serial")
-            if ctools.a_kernel_can_call(cell.of(arm).primitive)]
-    return min(arms, key=lambda arm: _log_medians(samples, arm).mean())
+    """The best serial copy, told by the times of its copies: the cell's samples are the
+    victim's."""
+    return min(estimate.serial_calls(samples), key=lambda arm: _log_medians(samples, arm).mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """A victim beside the posted policy and beside the best serial copy: what each leaves it
+    of its speed."""
+
+    samples: Samples
+    arm: str
+    serial: str
+
+    @property
+    def label(self) -> str:
+        return labels.victim_label(self.samples)
+
+    @property
+    def kept(self) -> Estimate:
+        return victim_rate(self.samples, self.arm)
+
+    @property
+    def kept_beside_serial(self) -> Estimate:
+        return victim_rate(self.samples, self.serial)
+
+    @property
+    def routine(self) -> str:
+        """That the policy copies with."""
+        return self.samples.cell.of(self.arm).primitive
+
+    @property
+    def serial_routine(self) -> str:
+        return self.samples.cell.of(self.serial).primitive
+
+
+def losses(cells: Iterable[Samples]) -> list[Loss]:
+    """Of each victim that is told by its speed, beside a policy that was not skipped."""
+    return [Loss(samples, arm, serial_in_windows(samples)) for samples in cells
+            if samples.cell.label not in WAITING
+            and (arm := teams.arm_of(samples, teams.posted(samples).id))]
 
 
 def copy_speed(samples: Samples, arm: str) -> Estimate:

@@ -53,11 +53,9 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     over_loop, over_2017, best_over_loop = speedups.values()
     best, ceiling = estimate.best_serial(cold), estimate.best_serial(cold, ceiling=True)
     sweep, = cells["map-cost"]
-    own, gain = cold.cell.own, map_cost.published_gain()
-    swept = sweep.cell.own
+    own, swept = cold.cell.own, sweep.cell.own
     cost = estimate.added_ns(sweep, f"serial:page:{swept}:map=2017", f"serial:page:{swept}",
                              sweep.cell.pages)
-    needed = (gain - 1) * map_cost.ns_per_page(sweep, sweep.cell.baseline)
     return Answer(with_warnings(
         f"One bulk copy of a {cold.cell.option('huge')} page with {own} ({labels.cache_label(cold)}) "
         f"{verb(over_loop)} {eras.told(cold.cell.baseline)}, {times(over_loop)}, and "
@@ -65,8 +63,8 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         f"The fastest serial copy that needs no FPU state is one call of "
         f"{cold.cell.of(best).primitive}: it {verb(best_over_loop)} the same loop, "
         f"{times(best_over_loop)}.{_ceiling(cold, best, ceiling)} The 2017 bookkeeping costs "
-        f"{nanoseconds(cost)} per page here; it would have to cost {needed:.0f} ns to explain the "
-        f"published gain of {gain:.2f}x.", cells), speedups)
+        f"{nanoseconds(cost)} per page here; it would have to cost {map_cost.needed_ns(sweep):.0f} ns "
+        f"to explain the published gain of {map_cost.published_gain():.2f}x.", cells), speedups)
 
 
 def _ceiling(cold: Samples, best: str, ceiling: str) -> str:

@@ -63,17 +63,17 @@ def answer(measured: Measured, p: Parameters) -> Answer:
         copied = samples.cell.of(best)
         found = []
         for dispatch, label in (("wake", "woken"), ("spin", "spinning")):
-            arm = teams.fastest_team(samples, dispatch, best)
-            if arm is None:
+            arms = teams.fastest(samples, dispatch)
+            if arms is None:
                 continue
-            ratio = estimate.speedup(samples, arm, best)
+            ratio = estimate.speedup(samples, *arms)
             headlines[f"best {label} team over the best serial copy, "
                       f"{copied.folios} huge page(s) per call"] = ratio
-            team = samples.cell.of(arm)
+            team = samples.cell.of(arms[0])
             found.append(f"copying with {team.threads} {label} threads ({team.primitive}) "
                          f"{verb(ratio)} it, {times(ratio)} (its choice flatters it by "
                          f"{teams.choice_flatters(samples, dispatch, best):z.2%} at most), and uses "
-                         f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time"
+                         f"{estimate.cpu_ratio(samples, *arms).value:.2f} times the CPU time"
                          + _same_sequence(samples, dispatch))
         phrases.append(f"With {copied.folios} huge page{'s' if copied.folios > 1 else ''} per call "
                        "the best serial copy without FPU state is one call of "

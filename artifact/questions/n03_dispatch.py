@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from artifact import labels, teams
+from artifact import estimate, labels, teams
 from artifact.answer import Answer, with_warnings
 from artifact.experiments import break_even, dispatch, load
 from artifact.host import Host
@@ -55,19 +55,22 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     sizes, = measured.cells["break-even"]
     curve = break_even.by_size(sizes, woken.id)
     posted = teams.posted(sizes)
-    late = [f"{found.value:.0%} at {teams.load_percent(s)} % load" for s in measured.cells["load"]
+    late = [f"{labels.percent(found.value)} at {teams.load_percent(s)} % load"
+            for s in measured.cells["load"]
             if (found := load.late_share(s, *teams.arms_of(s, posted.id)))]
-    page_us = 1e6 * float(np.median(sizes.seconds[break_even.smallest(sizes, posted.id)]))
+    page_us = 1e6 * estimate.median_seconds(sizes, break_even.smallest(sizes, posted.id))
     low, high = break_even.published_page_us()
     return Answer(with_warnings(
         f"From call to return an empty job takes {empty}{_checks(by_pause[0], woken)}. Woken workers "
-        f"beside a working caller, {labels.sequences(sizes, break_even.smallest(sizes, woken.id))}, "
+        f"beside a working caller, one copy right after another, "
+        f"{labels.sequences((sizes, arm) for arm in break_even.arms(sizes, woken.id).values())}, "
         f"{_pays_off(break_even.pays_from(curve))}. Under the policy "
-        f"\"{posted.label}\" a serial copy would have finished before the last worker started in this "
-        f"share of copies: {', '.join(late)}. A base page costs {page_us:.1f} us that way; "
+        f"\"{posted.label}\" the best serial copy would have finished before the last worker started "
+        f"in this share of the copies that any worker joined: {', '.join(late)}. A base page costs "
+        f"{page_us:.1f} us that way; "
         f"{low:.1f} to {high:.1f} us were published in 2016.",
         measured.cells), {
-        f"woken team over the best serial copy of {format_size(size)}": curve[size]
+        f"{woken.label}, over the best serial copy of {format_size(size)}": curve[size]
         for size in curve if size >= sizes.cell.folio})
 
 

@@ -53,7 +53,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
             arm = teams.arm_of(samples, policy.id)
             if arm is None:
                 continue
-            ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+            ratio = teams.over_serial(samples, arm)
             count = concurrent.crowd(samples)
             headlines[f"{count} migrators, {policy.label}, over serial copies"] = ratio
             each.append(f"{times(ratio)} with {count}")
@@ -64,7 +64,7 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     between, more = _between_nodes(measured)
     return Answer(with_warnings(
         "Total throughput of several migrators at once, "
-        f"{labels.sequences(found[0], teams.teams(found[0])[0])} each: "
+        f"{labels.sequences((samples, teams.teams(samples)[0]) for samples in found)} each: "
         + "; ".join(phrases) + "." + between, measured.cells), {**headlines, **more})
 
 

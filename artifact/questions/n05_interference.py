@@ -58,28 +58,24 @@ def plan(host: Host, p: Parameters) -> Plan:
 def answer(measured: Measured, p: Parameters) -> Answer:
     """What victims keep, and which policies are no slower than serial under load."""
     cells = measured.cells
-    headlines, left, sequence = {}, [], ""
+    headlines = {}
+    losses = victim.losses(cells["victim"])
     policy = teams.posted(cells["victim"][0])
-    for samples in cells["victim"]:
-        arm = teams.arm_of(samples, policy.id)
-        if samples.cell.label in victim.WAITING or arm is None:
-            continue
-        serial = victim.victim_rate(samples, victim.serial_in_windows(samples))
-        rate = victim.victim_rate(samples, arm)
-        name = labels.victim_label(samples)
-        headlines[f"{name} beside serial copies over alone"] = serial
-        headlines[f"{name} beside {policy.label} over alone"] = rate
-        left.append(f"{name}: {rate.value:.3f} and {serial.value:.3f}")
-        sequence = f"copying with {samples.cell.of(arm).primitive}"
+    for loss in losses:
+        headlines[f"{loss.label} beside serial copies over alone"] = loss.kept_beside_serial
+        headlines[f"{loss.label} beside {policy.label} over alone"] = loss.kept
+    left = [f"{loss.label}: {loss.kept}, and {loss.kept_beside_serial} beside {loss.serial_routine}"
+            for loss in losses]
     tests = [_test(samples, p.margin_percent) for samples in cells["load"]]
     # An older run may have none as posted.
     as_posted = [_test(samples, p.margin_percent) for samples in cells.get("posted", [])]
     sentence = (f"Work on the worker's CPU keeps this share of its speed beside \"{policy.label}\", "
-                f"{sequence}, and beside the best serial copy: {'; '.join(left)}. " if left else "")
-    loaded = cells["load"][0]
-    sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy in mean, "
-                 "p95 and p99, by one-sided tests, "
-                 f"{labels.sequences(loaded, teams.teams(loaded)[0])}: {'; '.join(tests)}.")
+                f"copying with {losses[0].routine}, and beside the best serial copy: "
+                f"{'; '.join(left)}. " if losses else "")
+    first_teams = ((samples, teams.teams(samples)[0]) for samples in cells["load"])
+    sentence += (f"Policies at most {p.margin_percent} % slower than the best serial copy by the whole "
+                 "intervals of mean, p95 and p99, "
+                 f"{labels.sequences(first_teams)}: {'; '.join(tests)}.")
     if as_posted:
         sentence += (" The series against one call of the routine that they copy with: "
                      f"{'; '.join(as_posted)}.")

@@ -8,7 +8,7 @@ import numpy as np
 from artifact import estimate, labels, teams
 from artifact.answer import Answer, nanoseconds, times, with_warnings
 from artifact.estimate import Estimate
-from artifact.experiments import energy, idle_scan, load
+from artifact.experiments import dispatch, energy, idle_scan, load
 from artifact.host import Host
 from artifact.ingredients import Sizes, positive, teams_of, unique
 from artifact.measured import Measured
@@ -52,33 +52,34 @@ def answer(measured: Measured, p: Parameters) -> Answer:
     headlines, phrases = {}, []
     for samples in measured.cells["load"]:
         arm, any_cpu = (teams.the_arm(samples, policy) for policy in (load.IDLE_CPU, load.ANY_CPU))
-        best = estimate.best_serial(samples, arm)
-        ratio = estimate.speedup(samples, arm, best)
+        ratio, unchecked = (teams.tail_ratio(samples, each, "mean") for each in (arm, any_cpu))
         percent, stale = teams.load_percent(samples), load.stale_share(samples, arm)
-        headlines[f"workers on idle CPUs over the best serial copy, {percent} % load"] = ratio
-        phrases.append(f"at {percent} % load {times(ratio)} "
-                       f"({times(estimate.speedup(samples, any_cpu, best))} without checking), "
-                       + (f"where {stale.value:.0%} of the CPUs found idle were busy by the time the "
-                          "work started" if stale else "where no CPU was ever idle"))
+        headlines["mean time of workers on idle CPUs over the best serial copy's, "
+                  f"{percent} % load"] = ratio
+        phrases.append(f"at {percent} % load {times(ratio)} ({times(unchecked)} without checking), "
+                       + (f"where {labels.percent(stale.value)} of the CPUs found idle were busy by "
+                          "the time the work started" if stale else "where no CPU was ever idle"))
     lowest = min(measured.cells["load"], key=teams.load_percent)
-    sequences = labels.sequences(lowest, teams.the_arm(lowest, load.IDLE_CPU))
+    sequences = labels.sequences((samples, teams.the_arm(samples, load.IDLE_CPU))
+                                 for samples in measured.cells["load"])
     return Answer(with_warnings(
         f"Checking one more CPU costs {nanoseconds(hot)} while nobody writes its state and "
-        f"{nanoseconds(written)} after another CPU wrote it. {_cpus_paid_for(lowest, written)} Speed "
-        f"when only idle CPUs help, {sequences}: {'; '.join(phrases)}.",
+        f"{nanoseconds(written)} after another CPU wrote it. {_cpus_paid_for(lowest, written)} "
+        f"Mean time of a copy when only idle CPUs help, after {dispatch.pause_us(lowest)} us of sleep, "
+        f"{sequences}: {'; '.join(phrases)}.",
         measured.cells), headlines)
 
 
 def _cpus_paid_for(samples: Samples, per_cpu: Estimate) -> str:
     """Looks that the gain of going parallel pays for, at the lowest load."""
     percent, arm = teams.load_percent(samples), teams.the_arm(samples, load.ANY_CPU)
-    best = estimate.best_serial(samples, arm)
-    gain = 1e9 * float(np.median(samples.seconds[best]) - np.median(samples.seconds[arm]))
-    if gain <= 0 or not estimate.speedup(samples, arm, best).differs_from_1:
+    ratio = teams.tail_ratio(samples, arm, "mean")
+    serial_ns = 1e9 * float(np.mean(samples.seconds[estimate.best_serial(samples, arm)]))
+    if ratio.high >= 1:
         return (f"At {percent} % load woken workers show no clear gain over the best serial copy of "
                 "one huge page here, so no check pays off.")
     return (f"At {percent} % load the gain of woken workers pays for checking "
-            f"{gain / max(per_cpu.value, 1e-3):.0f} CPUs.")
+            f"{serial_ns * (1 - ratio.value) / max(per_cpu.value, 1e-3):.0f} CPUs.")
 
 
 QUESTION = Question("06-idle-cpus", Parameters, plan, answer, ("idle-scan", "load", "energy"))

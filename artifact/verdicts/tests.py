@@ -218,11 +218,9 @@ def busy_time(e: Evidence) -> Finding:
 
 def _best_woken(samples: Samples) -> tuple[str, str]:
     """The fastest woken team, and the serial copy that it is compared with."""
-    best = estimate.best_serial(samples)
-    arm = teams.fastest_team(samples, "wake", best)
-    if arm is None:
+    if (arms := teams.fastest(samples, "wake")) is None:
         raise Absent("no woken team was measured")
-    return arm, best
+    return arms
 
 
 def cpu_time(e: Evidence) -> Finding:
