@@ -19,16 +19,26 @@ class Answer:
     headlines: dict[str, Estimate]
 
 
-def verb(ratio: Estimate) -> str:
-    """What a ratio says of the thing that it is the ratio of."""
+NO_DIFFERENCE = "no clear difference"
+
+
+def word(ratio: Estimate) -> str:
+    """A speed over another, wherever one is told in words."""
     if not ratio.differs_from_1:
-        return "is indistinguishable from"
-    return "is faster than" if ratio.value > 1 else "is slower than"
+        return NO_DIFFERENCE
+    return ("barely " if ratio.within_margin else "") + ("faster" if ratio.value > 1 else "slower")
+
+
+def verb(ratio: Estimate) -> str:
+    """The same within a sentence, of the thing that it is the speed of."""
+    said = word(ratio)
+    return "is indistinguishable from" if said == NO_DIFFERENCE else f"is {said} than"
 
 
 def times(ratio: Estimate) -> str:
     """1.234x with its interval."""
-    return f"{ratio.value:.3f}x [{ratio.low:.3f}, {ratio.high:.3f}]"
+    value, *interval = str(ratio).split(" ", 1)
+    return " ".join([f"{value}x", *interval])
 
 
 def nanoseconds(cost: Estimate) -> str:

@@ -85,7 +85,7 @@ def text() -> str:
     return environment.get_template("appendix.md.j2").render(
         runs=runs, machines=len({machine.kind(run.machine) for run in runs}), absent=NONE,
         years=sorted({verdict.claim.when[:4] for verdict in found[0]} - {""}),
-        pace=WORDS_A_MINUTE, margin=claims.MARGIN, tallies=list(map(claims.tally, found)),
+        pace=WORDS_A_MINUTE, margin=estimate.MARGIN, tallies=list(map(claims.tally, found)),
         published=sum(not verdict.claim.ours for verdict in found[0]),
         tested=list(_tested(runs, found)), untested=_untested(found),
         expected=_expected(runs), others=[run for run in runs if not _is_of_now(run)],

@@ -9,11 +9,10 @@ import math
 import typing
 from collections.abc import Iterator
 
-from artifact import drawing, eras, estimate, labels, published, teams
+from artifact import answer, drawing, eras, estimate, published, teams
 from artifact.estimate import Estimate
 from artifact.experiments import concurrent, load, serial_ladder, victim
 from artifact.samples import Samples
-from artifact.verdicts import claims
 from artifact.verdicts.tests import Evidence
 
 if typing.TYPE_CHECKING:
@@ -59,7 +58,7 @@ def rows(evidence: Evidence) -> list[Row]:
 
 def _serial(ladder: Samples) -> Iterator[Row]:
     own, loop = ladder.cell.own, ladder.cell.baseline
-    bulk, loop_2017 = serial_ladder.LADDER[-1].format(own), serial_ladder.loop_2017(ladder)
+    bulk, loop_2017 = serial_ladder.one_call(ladder), serial_ladder.loop_2017(ladder)
     stable = not estimate.contradicts_itself(ladder)
 
     def row(label: str, arm: str, found: tuple[tuple[float, str], ...] = ()) -> Row:
@@ -75,21 +74,18 @@ def _serial(ladder: Samples) -> Iterator[Row]:
 
 def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
     """Each over one call in its own cell, times that call over the loop in the ladder."""
-    bulk = serial_ladder.LADDER[-1].format(ladder.cell.own)
-    by_loop = estimate.speedup(ladder, bulk, ladder.cell.baseline)
+    by_loop = estimate.speedup(ladder, serial_ladder.one_call(ladder), ladder.cell.baseline)
 
     def row(samples: Samples, arm: str, what: str, published: tuple = (), mean: bool = False) -> Row:
-        over = next(each for each in samples.cell.where(strategy="serial", rule="bulk")
-                    if samples.cell.of(each).primitive == ladder.cell.own)
-        team = samples.cell.of(arm)
+        over, team = teams.own_call(samples), samples.cell.of(arm)
         return Row(f"{team.threads} threads, {what} ({team.primitive})",
                    estimate.product(teams.mean_speedup(samples, arm, over) if mean else
                                     estimate.speedup(samples, arm, over), by_loop), published,
                    not estimate.contradicts_itself(samples))
 
     threads = _found(evidence, "threads", "spread-1-folio")
-    if threads and (arm := _fastest(threads)):
-        yield row(threads, arm, "machine idle", _published_threads())
+    if threads and (arms := teams.fastest(threads, "wake")):
+        yield row(threads, arms[0], "machine idle", _published_threads())
     # Beside others one policy, fixed here: the best of many would flatter threads.
     loaded = _found(evidence, "load", "100-percent")
     if loaded and (arm := teams.arm_of(loaded, load.ANY_CPU.id)):
@@ -106,10 +102,6 @@ def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
 def _found(evidence: Evidence, experiment: str, label: str) -> Samples | None:
     found = evidence.measured.find(experiment, label)
     return found if isinstance(found, Samples) else None
-
-
-def _fastest(samples: Samples) -> str | None:
-    return teams.fastest_team(samples, "wake", estimate.best_serial(samples))
 
 
 def _published_bulk() -> tuple[tuple[float, str], ...]:
@@ -131,14 +123,13 @@ def cards(evidence: Evidence) -> list[Card]:
     """
     ladder = evidence.samples("serial-ladder", "cold-cold")
     own, loop = ladder.cell.own, ladder.cell.baseline
-    bulk = serial_ladder.LADDER[-1].format(own)
-    found = [_card("Batching alone", estimate.speedup(ladder, bulk, loop),
+    found = [_card("Batching alone", estimate.speedup(ladder, serial_ladder.one_call(ladder), loop),
                    f"One call for a huge page instead of {ladder.cell.pages} page copies, with "
                    f"the same routine ({own}), over {eras.told(loop)}, caches cold."),
              _better_routine(ladder, loop)]
     threads = _found(evidence, "threads", "spread-1-folio")
-    if threads and (arm := _fastest(threads)):
-        found.append(_threads(evidence, threads, arm))
+    if threads and (arms := teams.fastest(threads, "wake")):
+        found.append(_threads(evidence, threads, *arms))
     return found
 
 
@@ -148,41 +139,35 @@ def _better_routine(ladder: Samples, loop: str) -> Card:
                 "the ratio is over the page-by-page loop.")
     if best != plain:
         sentence += (f" Without that limit {ladder.cell.of(best).primitive} reaches "
-                     f"{_text(estimate.speedup(ladder, best, loop))}.")
+                     f"{estimate.speedup(ladder, best, loop)}.")
     return _card("A better copy routine", estimate.speedup(ladder, plain, loop), sentence)
 
 
-def _threads(evidence: Evidence, samples: Samples, arm: str) -> Card:
-    best, team = estimate.best_serial(samples), samples.cell.of(arm)
-    sentence = (f"{team.threads} woken threads over the best serial copy, one huge page, machine "
-                f"idle. They use {estimate.cpu_ratio(samples, arm, best).value:.1f} times the CPU "
-                "time.")
+def _threads(evidence: Evidence, samples: Samples, arm: str, best: str) -> Card:
+    team, serial = samples.cell.of(arm), samples.cell.of(best)
+    sentence = (f"{team.threads} woken threads ({team.primitive}) over the best serial copy "
+                f"({serial.primitive}), one huge page, machine idle. They use "
+                f"{estimate.cpu_ratio(samples, arm, best).value:.2f} times the CPU time.")
     return _card("Threads on top", estimate.speedup(samples, arm, best),
                  sentence + _who_pays(evidence))
 
 
 def _who_pays(evidence: Evidence) -> str:
     """The victim that loses most beside the posted series; empty without victims."""
-    kept = []
-    for label in evidence.measured.labels("victim"):
-        samples = _found(evidence, "victim", label)
-        if label not in victim.WAITING and samples and \
-                (arm := teams.arm_of(samples, teams.posted(samples).id)):
-            kept.append((victim.victim_rate(samples, arm), samples))
-    if not kept:
+    losses = victim.losses(evidence.measured.cells.get("victim", []))
+    if not losses:
         return ""
-    worst, samples = min(kept, key=lambda found: found[0].value)
-    return (f" Work on the worker's CPU ({labels.victim_label(samples)}) keeps {_text(worst)} of its "
-            f"speed beside the {teams.posted(samples).label.partition(':')[0]} series.")
+    worst = min(losses, key=lambda loss: loss.kept.value)
+    return (f" Work on the worker's CPU ({worst.label}) keeps {worst.kept} of its speed beside the "
+            f"{teams.posted(worst.samples).label.partition(':')[0]} series.")
 
 
 def _card(asks: str, ratio: Estimate, sentence: str) -> Card:
-    word = "faster" if ratio.value > 1 else "slower"
-    if not ratio.differs_from_1:
-        return Card(asks, "no clear difference", ratio, sentence, "open")
-    if abs(ratio.value - 1) < claims.MARGIN:
-        return Card(asks, f"barely {word}", ratio, sentence, "open")
-    return Card(asks, word, ratio, sentence, "gain" if ratio.value > 1 else "loss")
+    return Card(asks, answer.word(ratio), ratio, sentence, _kind(ratio))
+
+
+def _kind(ratio: Estimate) -> str:
+    return {"faster": "gain", "slower": "loss"}.get(answer.word(ratio), "open")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +195,7 @@ def quality(timed: list[Samples], ratios: list[Estimate]) -> Quality:
 def described(found: list[Row]) -> str:
     """The picture in words, for readers who cannot see it."""
     return f"How fast a huge page is copied, over \"{_loop(found)}\": " + "; ".join(
-        f"{row.label} {_text(row.speed)}" for row in found)
+        f"{row.label} {row.speed}" for row in found)
 
 
 def figure(found: list[Row]) -> Figure:
@@ -228,7 +213,7 @@ def figure(found: list[Row]) -> Figure:
     drawing.at_one(ax)
     drawing.label_rows(ax, [row.label for row in found])
     drawing.columns(ax, [row.label for row in found],
-                    {"": {row.label: _text(row.speed) for row in found}})
+                    {"": {row.label: str(row.speed) for row in found}})
     drawing.show_all_dots(ax, [value for row in found for value in (
         row.speed.value, *(value for value, _ in row.published))], "x")
     ax.set_xlabel(f"speed over \"{_loop(found)}\", for one huge page (larger is faster)")
@@ -241,10 +226,4 @@ def _loop(found: list[Row]) -> str:
 
 
 def _colour(speed: Estimate) -> str:
-    if not speed.differs_from_1 or abs(speed.value - 1) < claims.MARGIN:
-        return "0.35"
-    return drawing.COLOURS[2] if speed.value > 1 else drawing.COLOURS[3]
-
-
-def _text(speed: Estimate) -> str:
-    return "1" if speed.low == speed.high else f"{speed.value:.2f} [{speed.low:.2f}, {speed.high:.2f}]"
+    return {"gain": drawing.COLOURS[2], "loss": drawing.COLOURS[3], "open": "0.35"}[_kind(speed)]

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from artifact import ctools, eras, estimate, headline, measured, paths
+from artifact import ctools, eras, estimate, headline, measured, paths, teams
 from artifact.estimate import Estimate
 from artifact.experiments import serial_ladder
 from artifact.verdicts.tests import Absent, Evidence
@@ -37,7 +37,7 @@ def test_the_loop_is_one_and_everything_is_over_it(evidence, ladder):
 def test_teams_are_put_on_the_axis_by_the_call_beside_them(evidence, ladder):
     idle, = (row for row in headline.rows(evidence) if "idle" in row.label)
     threads = evidence.samples("threads", "spread-1-folio")
-    arm, own = headline._fastest(threads), ladder.cell.own
+    (arm, _), own = teams.fastest(threads, "wake"), ladder.cell.own
     over_call = estimate.log_speedups(threads, arm, f"serial:bulk:{own}").mean()
     over_loop = estimate.log_speedups(ladder, f"serial:bulk:{own}",
                                       ladder.cell.baseline).mean()

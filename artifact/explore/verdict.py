@@ -3,7 +3,7 @@
 
 import math
 
-from artifact import estimate
+from artifact import answer, estimate
 from artifact.estimate import Estimate
 from artifact.explore.choice import arm
 from artifact.samples import Samples
@@ -18,12 +18,12 @@ def of(samples: Samples, variant: str, over: str) -> Estimate:
 
 
 def word(ratio: Estimate) -> str:
-    """faster, slower, no difference above x %, too noisy to tell; of one process, which
-    has no interval, a first ratio."""
+    """As answer.word() has it; or no difference above x %, too noisy to tell; of one process,
+    which has no interval, a first ratio."""
     if not math.isfinite(ratio.high):
         return "a first ratio"
     if ratio.differs_from_1:
-        return "faster" if ratio.value > 1 else "slower"
+        return answer.word(ratio)
     most = max(ratio.high - 1, 1 - ratio.low)
     return f"no difference above {most:.1%}".replace("%", " %") if most <= SHARP else \
         "too noisy to tell"

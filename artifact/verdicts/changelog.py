@@ -8,11 +8,10 @@ bear out turns into the one that it does.
 import contextlib
 import textwrap
 
-import numpy as np
-
 from artifact import eras, estimate, labels, paths, rendering, teams
+from artifact.answer import verb
 from artifact.estimate import Estimate
-from artifact.experiments import ladder, live, load, victim
+from artifact.experiments import ladder, live, load, serial_ladder, victim
 from artifact.experiments.thread_sweep import spread_cells
 from artifact.measured import NOT_YET, Measured, mixture
 from artifact.problem import Lacking
@@ -62,21 +61,17 @@ def _not_shown(measured: Measured) -> list[str]:
     return found + [f"mixed run: {line}" for line in mixture(measured.timed)]
 
 
-def _ratio(ratio: Estimate) -> str:
-    return f"{ratio.value:z.3f} [{ratio.low:z.3f}, {ratio.high:z.3f}]"
-
-
 def _row(name: str, samples: Samples, arm: str, over: str) -> str:
     """A line of the ladder, as wide as a commit message may be."""
-    us = 1e6 * float(np.median(np.median(samples.seconds[arm], axis=1)))
-    ratio = "1" if arm == over else _ratio(estimate.speedup(samples, arm, over))
+    us = 1e6 * estimate.median_seconds(samples, arm)
+    ratio = "1" if arm == over else str(estimate.speedup(samples, arm, over))
     return f"  {name:<34}{us:>8.1f}{estimate.gbps(samples, arm):>7.2f}  {ratio}"
 
 
 def _ladder(evidence: Evidence) -> dict:
     samples = evidence.samples("serial-ladder", "cold-cold")
     own, loop = samples.cell.own, samples.cell.baseline
-    bulk, best = f"serial:bulk:{own}", estimate.best_serial(samples)
+    bulk, best = serial_ladder.one_call(samples), estimate.best_serial(samples)
     return {"rows": [_row(name, samples, arm, loop) for arm, name in _names(samples).items()],
             "loop": _loop(samples), "huge": samples.cell.option("huge"),
             "command": command(evidence),
@@ -102,7 +97,7 @@ def _names(samples: Samples) -> dict[str, str]:
     names = {arm: _loop_name(arm) for arm in samples.cell.where(rule="page") if arm == loop
              or eras.of(arm) and samples.cell.of(arm).map.startswith("2017")}
     names[f"serial:page:{own}"] = f"the calls alone, {own}"
-    for arm, needs in ((f"serial:bulk:{own}", ""), (estimate.best_serial(samples), ""),
+    for arm, needs in ((serial_ladder.one_call(samples), ""), (estimate.best_serial(samples), ""),
                        (estimate.best_serial(samples, ceiling=True), " (FPU state)")):
         names.setdefault(arm, f"one call, {samples.cell.of(arm).primitive}{needs}")
     return names
@@ -127,24 +122,18 @@ def command(evidence: Evidence) -> list[str]:
 
 
 def _said(ratio: Estimate, what: str, over: str) -> str:
-    if not ratio.differs_from_1:
-        return f"{what} is indistinguishable from {over}: {_ratio(ratio)}"
-    return f"{what} is {'faster' if ratio.value > 1 else 'slower'} than {over}: {_ratio(ratio)}"
+    return f"{what} {verb(ratio)} {over}: {ratio}"
 
 
 def _threads(measured: Measured) -> list[str]:
     """What is left for threads to gain, a line for each number of folios."""
     lines = []
     for samples in spread_cells(measured.cells.get("threads", [])):
-        best = estimate.best_serial(samples)
         for dispatch, word in (("wake", "woken"), ("spin", "spinning")):
-            arm = teams.fastest_team(samples, dispatch, best)
-            if arm is None:
-                continue
-            team = samples.cell.of(arm)
-            name = f"{team.folios} folio(s), {team.threads} {word}, {team.primitive}"
-            lines.append(_team_line(samples, name, arm, best))
-        lines += _same_sequence(samples)
+            if arms := teams.fastest(samples, dispatch):
+                lines.append(_team_line(samples, word, *arms))
+        if arms := teams.same_sequence(samples, "wake"):
+            lines.append(_team_line(samples, "woken", *arms))
     return lines
 
 
@@ -164,17 +153,11 @@ def _nodes(measured: Measured) -> str:
     return " They use the CPUs of all NUMA nodes; those of what follows stay on one."
 
 
-def _same_sequence(samples: Samples) -> list[str]:
-    """The fastest woken team that copies as migration does, over one call that does."""
-    arms = teams.same_sequence(samples, "wake")
-    if arms is None:
-        return []
-    own, threads = samples.cell.own, samples.cell.of(arms[0]).threads
-    return [_team_line(samples, f"the same, {threads} woken, {own} over {own}", *arms)]
-
-
-def _team_line(samples: Samples, name: str, arm: str, over: str) -> str:
-    return (f"  {name:<34}  {_ratio(estimate.speedup(samples, arm, over))}"
+def _team_line(samples: Samples, word: str, arm: str, over: str) -> str:
+    team, serial = samples.cell.of(arm), samples.cell.of(over)
+    name = (f"{team.folios} folio{'s' * (team.folios > 1)}, {team.threads} {word}, "
+            f"{team.primitive} / {serial.primitive}")
+    return (f"  {name:<41}  {estimate.speedup(samples, arm, over)}"
             f"  {estimate.cpu_ratio(samples, arm, over).value:>5.2f}")
 
 
@@ -197,29 +180,22 @@ def _posted(samples: Samples) -> tuple[str, str]:
 
 
 def _victims(evidence: Evidence) -> str:
-    kept, achieved, label, sequence = [], [], "", ""
-    for name in evidence.measured.labels("victim"):
-        if name in victim.WAITING:
-            continue
-        samples = evidence.samples("victim", name)
-        label, arm = _posted(samples)
-        serial = victim.serial_in_windows(samples)
-        kept.append(f"{labels.victim_label(samples)} {_ratio(victim.victim_rate(samples, arm))} "
-                    f"({victim.victim_rate(samples, serial).value:.3f} beside one call of "
-                    f"{samples.cell.of(serial).primitive})")
-        sequence = samples.cell.of(arm).primitive
-        achieved.append(victim.copies_per_second(samples, arm))
-    if not kept:
+    losses = victim.losses(evidence.measured.cells.get("victim", []))
+    if not losses:
         raise Absent("no victims")
+    achieved = [victim.copies_per_second(loss.samples, loss.arm) for loss in losses]
+    kept = [f"{loss.label} {loss.kept} ({loss.kept_beside_serial} beside one call of "
+            f"{loss.serial_routine})" for loss in losses]
     return (f"Unrelated work on a worker's CPU keeps this share of its speed beside "
             f"{min(achieved):.0f} to {max(achieved):.0f} copies a second under the policy "
-            f"\"{label}\", copying with {sequence}: {'; '.join(kept)}.")
+            f"\"{teams.posted(losses[0].samples).label}\", copying with {losses[0].routine}: "
+            f"{'; '.join(kept)}.")
 
 
 def _crowd(evidence: Evidence) -> str:
     samples = evidence.samples("concurrent", "2-migrators")
     label, arm = _posted(samples)
-    ratio = estimate.speedup(samples, arm, estimate.best_serial(samples, arm))
+    ratio = teams.over_serial(samples, arm)
     best = samples.cell.of(estimate.best_serial(samples, arm)).primitive
     return _said(ratio, f"In total throughput, a pair of migrators under the policy \"{label}\", "
                  f"copying with {samples.cell.of(arm).primitive},",
@@ -235,7 +211,7 @@ def _late(evidence: Evidence) -> str:
     best = samples.cell.of(estimate.best_serial(samples, arm)).primitive
     return (f"With every CPU loaded twice over, under the policy \"{label}\", one call of {best} "
             "would have finished before the last worker started in this share of the copies that "
-            f"any worker joined: {_ratio(found)}.")
+            f"any worker joined: {found}.")
 
 
 def _busy(evidence: Evidence) -> str:
@@ -243,7 +219,7 @@ def _busy(evidence: Evidence) -> str:
     arm = teams.the_arm(samples, load.ANY_CPU)
     what, best = (samples.cell.of(each).primitive
                   for each in (arm, estimate.best_serial(samples, arm)))
-    mean, tail = (_ratio(teams.tail_ratio(samples, arm, name)) for name in ("mean", "p99"))
+    mean, tail = (teams.tail_ratio(samples, arm, name) for name in ("mean", "p99"))
     return (f"Under the same load a copy with {what} by bound workers at nice 0 takes {mean} times "
             f"as long in the mean as one call of {best}, and {tail} times at the 99th percentile.")
 
@@ -293,14 +269,9 @@ def _verdicts(found: list[claims.Verdict]) -> list[str]:
             continue
         assert claim.holds      # it was measured, so it has a region
         low, high = claim.holds
-        lines.append(f"      {verdict.word}: {_measured(verdict.measured)}, region {low:g} to {high:g}")
+        lines.append(f"      {verdict.word}: {verdict.measured}, region {low:g} to {high:g}")
         copied = f" ({' over '.join(verdict.routines)})" if verdict.routines else ""
         lines.append(_wrapped(f"measured{copied}: {claim.what}", "      "))
         if verdict.why != claim.band:
             lines.append(_wrapped(f"({verdict.why})", "      "))
     return lines
-
-
-def _measured(found: Estimate) -> str:
-    """A count has no interval."""
-    return f"{found.value:.3f}" if found.low == found.high else _ratio(found)

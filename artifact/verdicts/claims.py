@@ -21,7 +21,7 @@ import typing
 
 from artifact import estimate, paths, published
 from artifact.cells import KernelCell
-from artifact.estimate import Estimate
+from artifact.estimate import MARGIN, Estimate
 from artifact.measured import Measured
 from artifact.problem import Damaged, one_line
 from artifact.samples import Samples

@@ -10,9 +10,9 @@ import typing
 import numpy as np
 
 from artifact import drawing
-from artifact.estimate import Estimate
+from artifact.estimate import MARGIN, Estimate
 from artifact.samples import AnySamples
-from artifact.verdicts.claims import MARGIN, Verdict
+from artifact.verdicts.claims import Verdict
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
