@@ -25,7 +25,7 @@ from artifact.estimate import MARGIN, Estimate
 from artifact.measured import Measured
 from artifact.problem import Damaged, one_line
 from artifact.samples import Samples
-from artifact.verdicts.tests import MARGIN, TESTS, Absent, Evidence
+from artifact.verdicts.tests import TESTS, Absent, Evidence
 
 FILE = paths.PUBLISHED / "claims.toml"
 JUDGED = ("holds", "does not hold", "inconclusive", "premise absent")

@@ -8,14 +8,12 @@ import dataclasses
 from collections.abc import Callable
 
 from artifact import estimate, teams
-from artifact.estimate import Estimate
+from artifact.estimate import MARGIN, Estimate
 from artifact.experiments import break_even, factorial, ladder, load, nodes
 from artifact.measured import Measured
 from artifact.policies import BY_ID, Policy
 from artifact.samples import AnySamples, KernelSamples, Samples
 from artifact.variant import Variant
-
-MARGIN = 0.05       # within which a ratio is as good as 1
 
 
 @dataclasses.dataclass(frozen=True)
