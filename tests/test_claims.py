@@ -493,18 +493,37 @@ def test_checkpatch_has_nothing_to_say_about_the_message(everything, verdicts, t
     assert "COMMIT_LOG_LONG_LINE" not in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("spoilt", ['test = "no_such_test"\nholds = [1, 2]', 'test = "cpu_time"',
-                                    'why = "w"\nneeds = { cpu = 2 }', 'why = "w"\nsources = ["S99"]'])
-def test_a_claim_that_cannot_be_judged_is_a_problem(spoilt, tmp_path, monkeypatch):
+WELL = 'who = "a"\nwhen = "b"\nsays = "c"\n'
+TEST = 'test = "cpu_time"\nholds = '
+
+
+@pytest.mark.parametrize("spoilt, why", [
+    (WELL + 'test = "no_such_test"\nholds = [1, 2]',
+     "unknown test 'no_such_test'; choose from batching_share, movsb_extent, own_extent"),
+    (WELL + 'test = "cpu_tme"\nholds = [1, 2]', "unknown test 'cpu_tme'; did you mean cpu_time?"),
+    (WELL + 'test = 5\nholds = [1, 2]', "test = 5 is no text"),
+    (WELL + 'test = "cpu_time"', "holds is no region"),
+    (WELL + TEST + "[2, 1]", "holds is no region"), (WELL + TEST + "[1]", "holds is no region"),
+    (WELL + TEST + "[1, nan]", "holds is no region"), (WELL + TEST + '["1", 2]', "holds is no region"),
+    (WELL + 'why = "w"\nratio = [1]', "ratio is no region"),
+    (WELL, "neither a test nor a reason"),
+    (WELL + 'why = "w"\nneeds = { cpu = 2 }', "unknown need 'cpu'; did you mean cpus?"),
+    (WELL + 'why = "w"\nsources = ["S99"]', "unknown source 'S99'"),
+    (WELL + 'why = "w"\nsources = "S01"', "sources = 'S01' is no list"),
+    (WELL + 'why = "w"\nanswers = [1]', "unknown source '1'"),
+    (WELL + 'tset = "cpu_time"', "unknown field 'tset'; did you mean test?"),
+    ('who = "a"\nsays = "c"\nwhy = "w"', "no 'when'")])
+def test_a_claim_that_cannot_be_judged_is_told_exactly(spoilt, why, tmp_path, monkeypatch):
     broken = tmp_path / "claims.toml"
-    broken.write_text(f'[C1]\nwho = "a"\nwhen = ""\nsays = "b"\n{spoilt}\n')
+    broken.write_text(f"[C1]\n{spoilt}\n")
     monkeypatch.setattr(claims, "FILE", broken)
     claims.published_claims.cache_clear()
     try:
-        with pytest.raises(Problem, match="claim C1"):
+        with pytest.raises(Problem) as raised:
             claims.published_claims()
     finally:
         claims.published_claims.cache_clear()
+    assert f"claim C1 in {broken}: {why}" in str(raised.value) and raised.value.status == 4
 
 
 def test_a_machine_with_odd_names_leaves_the_text_plain(everything, verdicts, monkeypatch):

@@ -23,7 +23,7 @@ from artifact import estimate, paths, published
 from artifact.cells import KernelCell
 from artifact.estimate import MARGIN, Estimate
 from artifact.measured import Measured
-from artifact.problem import Damaged, one_line
+from artifact.problem import Damaged, choose, one_line
 from artifact.samples import Samples
 from artifact.verdicts.tests import TESTS, Absent, Evidence
 
@@ -89,25 +89,56 @@ def published_claims() -> tuple[Claim, ...]:
         raise Damaged(f"cannot read {paths.shown(FILE)}", one_line(error),
                       "restore it: git checkout data/published") from error
     for claim in found:
-        if not _is_whole(claim):
-            raise Damaged(f"claim {claim.id}", "an unknown test, source or need, a test without a "
-                          "region, or neither test nor why", "restore data/published/claims.toml")
+        if fault := _fault(claim):
+            raise _damaged(claim.id, *fault)
     return found
 
 
 def _claim(key: str, fields: dict[str, typing.Any]) -> Claim:
+    kinds = {field.name: field.type if field.type in (str, dict) else tuple
+             for field in dataclasses.fields(Claim) if field.name != "id"}
     values: dict[str, typing.Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    for name, value in values.items():
+        if name not in kinds:
+            raise _damaged(key, f"unknown field {name!r}", choose(name, kinds))
+        if not isinstance(value, kinds[name]):
+            raise _damaged(key, f"{name} = {value!r} is no {KINDS[kinds[name]]}", "make it one")
+    if lacking := [name for name in ("who", "when", "says") if name not in values]:
+        raise _damaged(key, f"no {lacking[0]!r}", "add it")
     return Claim(id=key, **values)
+
+
+KINDS = {str: "text", dict: "table", tuple: "list"}
+
+
+def _damaged(key: str, why: str, do: str) -> Damaged:
+    return Damaged(f"claim {key} in {paths.shown(FILE)}", why, do)
 
 
 NEEDS = {"cpus", "cores", "nodes", "llcs", "siblings", "flag", "counted"}
 
 
-def _is_whole(claim: Claim) -> bool:
-    judged = claim.test in TESTS and claim.holds is not None if claim.test else bool(claim.why)
-    return judged and set(claim.needs) <= NEEDS and claim.confirmed in ("", *JUDGED) and \
-        set(claim.sources + claim.answers) <= set(published.sources().index)
+def _fault(claim: Claim) -> tuple[str, str] | None:
+    """The first thing in a claim that cannot be, and what to do; None for nothing."""
+    if claim.test and claim.test not in TESTS:
+        return f"unknown test {claim.test!r}", choose(claim.test, TESTS)
+    if not claim.test and not claim.why:
+        return "neither a test nor a reason to have none", "give it test or why"
+    for name, region in (("holds", claim.holds), ("ratio", claim.ratio)):
+        if not _is_region(region) if region else name == "holds" and claim.test:
+            return f"{name} is no region", f"make it {name} = [low, high]"
+    for what, names, known in (("need", claim.needs, sorted(NEEDS)),
+                               ("source", claim.sources + claim.answers, published.sources().index),
+                               ("verdict", filter(None, [claim.confirmed]), JUDGED)):
+        if unknown := [str(name) for name in names if name not in known]:
+            return f"unknown {what} {unknown[0]!r}", choose(unknown[0], known)
+    return None
+
+
+def _is_region(ends: tuple) -> bool:
+    return len(ends) == 2 and all(isinstance(end, int | float) for end in ends) and \
+        ends[0] <= ends[1]
 
 
 def verdicts(measured: Measured) -> list[Verdict]:
