@@ -37,6 +37,7 @@ export PY ?= $(VENV)/bin/python
 RUN ?= this-machine
 NB ?= 01-serial-copy
 KERNEL ?=
+FORMAT ?= text
 ARGS ?=
 REPEATS ?= 100
 MINUTES ?=
@@ -85,8 +86,8 @@ test: lint			## lint and the tests; STRESS=1: beside two busy loops, again and a
 report: env			## draw whatever a run has measured: its notebooks and report.html (RUN=name)
 	@$(ARTIFACT) report --run "$(RUN)"
 
-claims: env			## the verdict on every published claim (RUN=name)
-	@$(ARTIFACT) claims --run "$(RUN)"
+claims: env			## the verdict on every published claim (RUN=name; FORMAT=json for a program)
+	@$(ARTIFACT) claims --run "$(RUN)" --format "$(FORMAT)"
 
 compare: env			## several runs, recorded, packed or ours: which claims are portable? RUNS="a /path/b.tar.gz"
 	@$(ARTIFACT) compare $(RUNS)
@@ -162,7 +163,7 @@ env:
 		"install gcc, or say make CC=clang" >&2; exit 1; }
 	@exec 9>>"$$ROOT/.venv.lock" && flock 9 && \
 	{ cmp -s "$$ROOT/requirements.txt" "$$VENV/installed.txt" || { \
-		echo "making the environment in .venv: once, a minute or two" && \
+		echo "making the environment in .venv: once, a minute or two" >&2 && \
 		rm -rf "$$VENV" && "$$PYTHON" -m venv "$$VENV" && \
 		{ "$$PY" -m pip install --quiet --disable-pip-version-check --no-input \
 			--require-hashes -r "$$ROOT/requirements.txt" >"$$VENV/pip.log" 2>&1 || \

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from artifact import paths
 from artifact.measuring import AROUND, MINUTES
-from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable
+from artifact.problem import Damaged, Lacking, Misuse, Problem, Unwritable, choose
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
 
 def reproduce(arguments) -> None:
     """Measure what is missing, run the notebooks, write the report."""
-    from artifact import kept, planning
+    from artifact import kept, measured, planning
     from artifact import report as drawn
     from artifact.measuring import live, outlook, passes
     from artifact.plan import missing
@@ -57,7 +57,7 @@ def reproduce(arguments) -> None:
     for name in QUESTIONS:
         say(f"\n{name}: {kept.read(run, name)['answer']}")
     say(f"\nreport: {paths.shown(run.report)}\n")
-    claims(arguments)
+    say(_claims_as_text(measured.of(run)))
 
 
 def figures(arguments) -> None:
@@ -178,13 +178,31 @@ def kernel_lab(arguments) -> int:
 def claims(arguments) -> None:
     """The verdict on every published claim, from what a run measured."""
     from artifact import measured
+    from artifact.verdicts import pack as packed
+
+    if arguments.format not in FORMATS:
+        raise Misuse(f"FORMAT={arguments.format}", "no such format",
+                     choose(arguments.format, FORMATS))
+    say(FORMATS[arguments.format](measured.of(packed.opened(arguments.run))))
+
+
+def _claims_as_text(everything) -> str:
     from artifact.verdicts import claims as judged
 
-    everything = measured.of(paths.run(arguments.run))
-    for line in judged.table(judged.verdicts(everything)):
-        say(line)
+    lines = judged.table(judged.verdicts(everything))
     if everything.provisional:
-        say(f"provisional ({everything.provisional}): make reproduce continues")
+        lines.append(f"provisional ({everything.provisional}): make reproduce continues")
+    return "\n".join(lines)
+
+
+def _claims_as_json(everything) -> str:
+    from artifact.verdicts import as_json
+    from artifact.verdicts import claims as judged
+
+    return as_json.text(everything, judged.verdicts(everything))
+
+
+FORMATS = {"text": _claims_as_text, "json": _claims_as_json}
 
 
 def changelog(arguments) -> None:
@@ -420,8 +438,11 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    for function in (report, claims, changelog, pack, profile):
+    for function in (report, changelog, pack, profile):
         add(function).add_argument("--run", default=paths.DEFAULT_RUN)
+    command = add(claims)
+    command.add_argument("--run", default=paths.DEFAULT_RUN)
+    command.add_argument("--format", default="text")
     for function in (plan, reproduce, notebook):
         command = add(function)
         command.add_argument("--run", default=paths.DEFAULT_RUN)

@@ -66,6 +66,12 @@ class Measured:
         return [found for cell in self.plan.cells
                 if isinstance(found := self._read(cell), Samples)]
 
+    @functools.cached_property
+    def commits(self) -> list[str]:
+        """The versions of the package that measured it: several where one continued another's run."""
+        return sorted({fact["commit"] for found in self.timed for fact in found.facts
+                       if "commit" in fact}) or [self.machine.get("commit", "")]
+
     def _read(self, cell: AnyCell) -> AnySamples:
         if cell.id not in self._files:
             self._files[cell.id] = samples.read(self.run, cell)

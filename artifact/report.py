@@ -26,7 +26,7 @@ from artifact.measured import Measured
 from artifact.problem import Lacking
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
-from artifact.verdicts import changelog, claims, demands
+from artifact.verdicts import as_json, changelog, claims, demands
 from artifact.verdicts.tests import Absent, Evidence
 
 NEEDS_OTHERS = "needs-the-other-notebooks"      # tag of a cell
@@ -93,6 +93,7 @@ def write(run: paths.Run) -> Path:
     verdicts = claims.verdicts(everything)
     text = changelog.text(everything, verdicts)
     paths.write_atomically(run.drawn / "changelog.txt", text.encode("ascii"))
+    paths.write_atomically(run.drawn / "claims.json", as_json.text(everything, verdicts).encode())
     coverage = demands.coverage(shown, dict(everything.plan.skipped))
     figures = [figure for part in parts.values() for figure in part["figures"]]
     rests_on = _rests_on(verdicts, figures)

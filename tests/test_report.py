@@ -27,6 +27,7 @@ from artifact import (
     report,
 )
 from artifact.questions import QUESTIONS
+from artifact.verdicts import claims
 from artifact.verdicts.tests import Evidence
 from tests.conftest import eventually, needs_chromium, one_line, opened_page, running
 
@@ -63,6 +64,14 @@ def test_recorded_run_is_drawn_without_measuring(drawn, name):
         assert f'id="{figure}"' in html
         for ending in ("png", "svg"):
             assert (folder / "figures" / f"{figure}.{ending}").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_verdicts_are_beside_the_report(drawn, name):
+    told = json.loads((drawn / "recorded" / name / "claims.json").read_text())
+    assert [(each["claim"], each["verdict"]) for each in told["claims"]] == [
+        (verdict.claim.id, verdict.word) for verdict in
+        claims.verdicts(measured.of(paths.run(f"recorded/{name}")))]
 
 
 @pytest.mark.parametrize("name", DRAWN)
