@@ -13,14 +13,21 @@ import pytest
 from artifact import cells, measured, paths
 from artifact.estimate import Estimate
 from artifact.problem import Problem
-from artifact.verdicts import claims, compare, pack
+from artifact.verdicts import claims, compare, crate, pack
 
 RECORDED = sorted(folder.name for folder in paths.RECORDED.glob("*/"))[0]
 
 
+@pytest.fixture(scope="module")
+def packed_once(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RESULTS", tmp_path_factory.mktemp("packed"))
+        return pack.pack(paths.run(f"recorded/{RECORDED}"))
+
+
 @pytest.fixture
-def packed(results):
-    return pack.pack(paths.run(f"recorded/{RECORDED}"))
+def packed(results, packed_once):
+    return shutil.copy(packed_once, results / packed_once.name)
 
 
 def renamed_cell(content, old, new):
@@ -89,6 +96,19 @@ def test_recorded_runs_of_one_machine_never_contradict_each_other(results):
         assert not {"holds", "does not hold"} <= {verdict.word for verdict in found}, found[0].claim.id
 
 
+@pytest.mark.parametrize("described", [None, b"", b"[" * 200_000,
+                                       b'{"@graph": [{"@id": "/etc/passwd"}]}'])
+def test_a_description_is_neither_needed_nor_believed(packed, described):
+    """Packed runs of older code have none."""
+    files = members(packed)
+    del files[crate.FILE]
+    given = files if described is None else {**files, crate.FILE: described}
+    run = pack.opened(str(repacked(packed, given)))
+    assert {str(path.relative_to(run.measured)): path.read_bytes() for path in
+            run.measured.rglob("*") if path.is_file()} == {
+        name: content for name, content in files.items() if name != pack.SUMS}
+
+
 def renamed(run):
     run.name = "elsewhere"
     return run
@@ -113,6 +133,11 @@ def test_two_runs_of_one_name_cannot_be_told_apart():
                                                          if n != "plan.json"}, fix_sums=False)),
     ("unpacks to more than", lambda f, m: repacked(f, {**m, "cells/bomb.json.gz": gzip.compress(
         bytes(pack.MOST_CELL_BYTES + 1))})),
+    ("ro-crate-metadata.json has more than", lambda f, m: repacked(f, {**m, crate.FILE: b" " * (
+        pack.MOST_CRATE_BYTES + 1)})),
+    ("checksum of ro-crate-metadata.json", lambda f, m: repacked(f, {**m, crate.FILE: b"{}"},
+                                                                fix_sums=False)),
+    ("is no file of a run", lambda f, m: repacked(f, {**m, "cells/" + crate.FILE: b"{}"})),
     ("of them twice", lambda f, m: negative(repacked(f, m))),
     ("of them twice", lambda f, m: repacked(f, m, **{"plan.json": {"name": "run/machine.json"}})),
     ("is serial-ladder-", lambda f, m: repacked(f, {**m, "plan.json": m["plan.json"].replace(

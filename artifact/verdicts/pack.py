@@ -16,10 +16,11 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from artifact import machine, paths, plan, samples
+from artifact import machine, measured, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.problem import Damaged, Lacking, Misuse, one_line
 from artifact.variant import Variant
+from artifact.verdicts import crate
 
 MEMBER = re.compile(r"(machine\.json|plans?\.json|"
                     r"cells/[A-Za-z0-9][\w.-]{0,120}(\.json\.gz|/\d{3,6}\.json))")
@@ -27,10 +28,11 @@ SUMS = "SHA256SUMS"
 MOST_FILES = 10_000
 MOST_BYTES = 256 << 20          # of all files together
 MOST_CELL_BYTES = 32 << 20      # of what one unpacks to
+MOST_CRATE_BYTES = 8 << 20      # of the description, which is nothing but passed on
 
 
 def pack(run: paths.Run) -> Path:
-    """Writes RUN.tar.gz beside the run's folder: cells, machine, plan, checksums.
+    """Writes RUN.tar.gz beside the run's folder: cells, machine, plan, what they are, checksums.
 
     Of the plan only what the run was taken with, and not what notebooks were
     tried with since. Raises Lacking where some cell has not even enough to be read.
@@ -49,6 +51,7 @@ def pack(run: paths.Run) -> Path:
     except OSError as error:
         raise Damaged(f"run {run.name}", f"not whole: {error.filename} cannot be read",
                       "run 'make reproduce' to its end first") from error
+    contents[crate.FILE] = crate.description(measured.of(run), contents)
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n"
                    for name, content in contents.items())
     packed = io.BytesIO()
@@ -81,7 +84,7 @@ def _unpacked(file: Path) -> paths.Run:
     digest = hashlib.sha256(found[SUMS]).hexdigest()
     folder = paths.RESULTS / "foreign" / digest[:12]
     for name, content in found.items():
-        if name != SUMS:
+        if MEMBER.fullmatch(name):
             paths.write_atomically(folder / name, content)
     label = file.name.removesuffix(".tar.gz")
     run = paths.Run(folder, folder / "drawn", may_measure=False)
@@ -105,13 +108,15 @@ def _members(file: Path) -> dict[str, bytes]:
             # A negative size brings the same header again, for ever.
             if nth >= MOST_FILES or name in found:
                 raise ValueError(f"more than {MOST_FILES} files, or one of them twice")
-            if not member.isfile() or not (name == SUMS or MEMBER.fullmatch(name)):
+            if not member.isfile() or not (name in (SUMS, crate.FILE) or MEMBER.fullmatch(name)):
                 raise ValueError(f"{member.name!r} is no file of a run")
             unpacked = archive.extractfile(member)
             assert unpacked         # it is a file
             content = unpacked.read()
             if name.endswith(".gz"):
                 _check_unpacked_size(name, content)
+            if name == crate.FILE and len(content) > MOST_CRATE_BYTES:
+                raise ValueError(f"{name} has more than {MOST_CRATE_BYTES >> 20} MiB")
             found[name] = content
     sums = {name: digest for digest, name in (line.split("  ", 1) for line in
             found.get(SUMS, b"").decode("ascii").splitlines())}
