@@ -22,10 +22,11 @@ class Parameters:
     one_thread_gbps: float = 10.0
     limit_gbps: float = 100.0
     dispatch_us: float = 10.0
+    folio_us: float = 0.5
 
     def __post_init__(self) -> None:
         positive(cpus=self.cpus)
-        for name in ("one_thread_gbps", "limit_gbps", "dispatch_us"):
+        for name in ("one_thread_gbps", "limit_gbps", "dispatch_us", "folio_us"):
             value = getattr(self, name)
             if not 0 < value < 1e6:
                 raise Misuse(f"{name}: {value!r}", "not a positive number", "give one, such as 12.5")
