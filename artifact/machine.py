@@ -13,10 +13,10 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from artifact import paths
+from artifact import microarchitecture, paths
 from artifact.problem import Damaged
 
 # Kernel parameters that change what copying costs; a trailing dot is a prefix.
@@ -156,29 +156,37 @@ def load(path: Path) -> dict:
 
 def summary(found: dict) -> str:
     """One line for under a figure: CPU, caches, nodes, kernel."""
+    return (f"{cpu_name(found['cpu'])}, {cpus(found)}, {last_level(found)}, "
+            f"{len(found['numa_nodes'])} NUMA node(s), Linux {found['kernel']['release']}, "
+            f"{where(found)}")
+
+
+def cpu_name(cpu: dict) -> str:
+    """"AMD EPYC (Zen 4)": what a record calls its CPU, and what that is, if known."""
+    found = microarchitecture.of(cpu)
+    return f"{cpu['model']} ({found})" if found and found not in cpu["model"] else cpu["model"]
+
+
+def cpus(found: dict) -> str:
+    """Their number, with what is known of threads, core types and governor."""
+    cpu = found["cpu"]
+    # A hypervisor may hide that its CPUs share a core, and not make it up.
+    smt = {"on": " with SMT", "off": "" if found["virtual_machine"] else " without SMT"}
+    told = f"{cpu['usable']} CPUs{smt.get(cpu.get('smt', ''), '')}"
+    if kinds := cpu.get("core_types"):
+        told += f" ({kinds})"
+    return told + (f", governor {cpu['governor']}" if cpu["governor"] else "")
+
+
+def last_level(found: dict) -> str:
+    """"32 MiB L3", or that it is not known."""
     caches = found["caches"]
-    last = f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
-    where = f"{found['virtual_machine']} guest" if found["virtual_machine"] else "bare metal"
-    name = " ".join(filter(None, (found["cpu"]["model"], generation(found["cpu"]))))
-    return (f"{name}, {found['cpu']['usable']} CPUs, {last}, "
-            f"{len(found['numa_nodes'])} NUMA node(s), Linux {found['kernel']['release']}, {where}")
+    return f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
 
 
-# Of AMD's CPUs, by family: the models of each, as arch/x86/kernel/cpu/amd.c has them.
-ZEN: dict[int, dict[int, tuple[tuple[int, int], ...]]] = {
-    23: {1: ((0x00, 0x2f), (0x50, 0x5f)),
-         2: ((0x30, 0x4f), (0x60, 0x7f), (0x90, 0x91), (0xa0, 0xaf))},
-    25: {3: ((0x00, 0x0f), (0x20, 0x5f)), 4: ((0x10, 0x1f), (0x60, 0xaf))},
-    26: {5: ((0x00, 0x2f), (0x40, 0x4f), (0x60, 0x7f))}}
-
-
-def generation(cpu: dict) -> str:
-    """"(Zen 4)", which a hypervisor may leave out of the name; "" where not known."""
-    family, model, *_ = cpu.get("family_model_stepping", "").split("/") + [""]
-    if not (cpu["model"].startswith("AMD") and family.isdigit() and model.isdigit()):
-        return ""
-    return next((f"(Zen {zen})" for zen, models in ZEN.get(int(family), {}).items()
-                 if any(first <= int(model) <= last for first, last in models)), "")
+def where(found: dict) -> str:
+    """What it runs on."""
+    return f"{found['virtual_machine']} guest" if found["virtual_machine"] else "bare metal"
 
 
 def kind(found: dict) -> tuple:
@@ -221,24 +229,97 @@ def _chosen(text: str) -> str:
 
 
 def _cpu() -> dict:
-    info = _read("/proc/cpuinfo").split("\n\n")[0]
-    fields = dict(re.split(r"\s*:\s?", line, maxsplit=1) for line in info.splitlines()
-                  if ":" in line)
+    usable, each = usable_cpus(), _cpuinfo()
+    fields = each[min(each, default=0)] if each else {}
+    keys = ("CPU implementer", "CPU part", "CPU variant") if "CPU part" in fields else \
+        ("cpu family", "model", "stepping")
     return {
         "model": fields.get("model name") or fields.get("CPU part") or platform.machine(),
         "architecture": platform.machine(),
-        "family_model_stepping": "/".join(fields.get(key, "?") for key in
-                                          ("cpu family", "model", "stepping")),
+        "family_model_stepping": "/".join(fields.get(key, "?") for key in keys),
         "mhz": float(fields.get("cpu MHz") or 0),
         "microcode": fields.get("microcode", ""),
         "flags": (fields.get("flags") or fields.get("Features") or "").split(),
         "online": os.cpu_count(),
-        "usable": len(usable_cpus()),
-        "cores": len({(_read(_topology(cpu, "physical_package_id")), _core(cpu))
-                      for cpu in usable_cpus()}),
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "usable": len(usable),
+        "cores": len({(_read(_topology(cpu, "physical_package_id")), _core(cpu)) for cpu in usable}),
+        "core_types": core_types(usable, each),
+        "smt": smt(usable),
+        "governor": governor(usable),
         "boost": _read("/sys/devices/system/cpu/cpufreq/boost"),
     }
+
+
+def _cpuinfo() -> dict[int, dict[str, str]]:
+    """The fields of /proc/cpuinfo, by CPU."""
+    blocks = [dict(re.split(r"\s*:\s?", line, maxsplit=1) for line in block.splitlines()
+                   if ":" in line) for block in _read("/proc/cpuinfo").split("\n\n")]
+    return {int(fields["processor"]): fields for fields in blocks
+            if fields.get("processor", "").isdecimal()}
+
+
+def core_types(cpus: list[int], cpuinfo: dict[int, dict[str, str]]) -> str:
+    """"performance 0-7, efficient 8-15" where these CPUs are not all alike; else ""."""
+    for kinds in (_intel_type, lambda cpu: _part(cpuinfo.get(cpu, {})), _capacity):
+        if len({kinds(cpu) for cpu in cpus}) > 1:
+            return _by_cpu(cpus, kinds)
+    return ""
+
+
+def smt(cpus: list[int]) -> str:
+    """"on" where two threads share a core, as the kernel has it; "" where it does not tell."""
+    told = {"1": "on", "0": "off"}.get(_read("/sys/devices/system/cpu/smt/active"))
+    if told:
+        return told
+    siblings = [_read(_topology(cpu, "thread_siblings_list")) for cpu in cpus]
+    if not any(siblings):
+        return ""
+    return "on" if any(len(expand_list(each)) > 1 for each in siblings) else "off"
+
+
+def governor(cpus: list[int]) -> str:
+    """Of these CPUs: a word, or "mixed" with whose is which; "" where none is shown."""
+    def of(cpu: int) -> str:
+        return _read(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor") or "none"
+    found = {of(cpu) for cpu in cpus}
+    if len(found) > 1:
+        return f"mixed: {_by_cpu(cpus, of)}"
+    return "".join(found - {"none"})
+
+
+def _intel_type(cpu: int) -> str:
+    """As the counters of a hybrid machine are named; "" on others."""
+    return next((word for folder, word in (
+        ("cpu_core", "performance"), ("cpu_atom", "efficient"), ("cpu_lowpower", "low power"))
+        if cpu in expand_list(_read(f"/sys/devices/{folder}/cpus"))), "")
+
+
+def _part(fields: dict[str, str]) -> str:
+    """What arm64 calls a core, in words if there are some."""
+    told = f"{fields.get('CPU implementer', '')}/{fields.get('CPU part', '')}"
+    return microarchitecture.of({"architecture": "aarch64", "model": "",
+                                 "family_model_stepping": told}) or told.strip("/")
+
+
+def _capacity(cpu: int) -> str:
+    """How much a CPU does, of 1024 for the largest."""
+    told = _read(f"/sys/devices/system/cpu/cpu{cpu}/cpu_capacity")
+    return f"capacity {told}" if told else ""
+
+
+def _by_cpu(cpus: list[int], word: Callable[[int], str]) -> str:
+    """Each word with the CPUs that it is of: 'fast 0-3, slow 4-7'."""
+    words: dict[str, list[int]] = {}
+    for cpu in cpus:
+        words.setdefault(word(cpu) or "unknown", []).append(cpu)
+    return ", ".join(f"{word} {_as_list(cpus)}" for word, cpus in words.items())
+
+
+def _as_list(cpus: list[int]) -> str:
+    """The kernel's list format, as expand_list() reads it."""
+    starts = [cpu for cpu in cpus if cpu - 1 not in cpus]
+    ends = [cpu for cpu in cpus if cpu + 1 not in cpus]
+    return ",".join(f"{a}-{b}" if a < b else f"{a}" for a, b in zip(starts, ends, strict=True))
 
 
 def _topology(cpu: int, name: str) -> str:

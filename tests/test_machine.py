@@ -8,13 +8,14 @@ import socket
 
 import pytest
 
-from artifact import machine, paths
+from artifact import machine, microarchitecture, paths
 from artifact.problem import Problem
 
 
 def test_wide_enough_to_explain_a_difference():
     found = machine.record()
-    for path in ("cpu.flags", "cpu.governor", "caches", "numa_nodes", "memory_bytes",
+    for path in ("cpu.flags", "cpu.governor", "cpu.smt", "cpu.core_types",
+                 "caches", "numa_nodes", "memory_bytes",
                  "transparent_huge_pages.enabled", "kernel.release", "kernel.command_line",
                  "mitigations", "virtual_machine", "cgroup_limits", "compiler", "commit"):
         here = found
@@ -68,10 +69,92 @@ def test_foreign_record_is_a_problem(tmp_path):
         machine.load(tmp_path / "machine.json")
 
 
-def test_two_generations_of_one_name_are_told_apart():
-    names = {("AMD EPYC", "25/1/1"): "(Zen 3)", ("AMD EPYC", "25/17/1"): "(Zen 4)",
-             ("AMD EPYC 7571", "23/1/2"): "(Zen 1)", ("AMD EPYC", "26/2/1"): "(Zen 5)",
-             ("AMD EPYC", "99/1/1"): "", ("AMD EPYC", "?/?/?"): "", ("AMD EPYC", ""): "",
-             ("Intel Xeon", "25/17/1"): "", ("Neoverse-N1", "?/?/?"): ""}
-    assert {each: machine.generation({"model": each[0], "family_model_stepping": each[1]})
-            for each in names} == names
+@pytest.mark.parametrize("told, name", [
+    ("25/1/1", "Zen 3"), ("25/17/1", "Zen 4"), ("23/1/2", "Zen 1"), ("26/2/1", "Zen 5"),
+    ("6/85/4", "Skylake"), ("6/85/7", "Cascade Lake"), ("6/85/11", "Cooper Lake"),
+    ("6/106/6", "Ice Lake"), ("6/143/8", "Sapphire Rapids"), ("6/207/2", "Emerald Rapids"),
+    ("99/1/1", ""), ("25/255/1", ""), ("?/?/?", ""), ("", "")])
+def test_two_generations_of_one_name_are_told_apart(told, name):
+    cpu = {"model": "a hypervisor's word", "architecture": "x86_64", "family_model_stepping": told}
+    assert microarchitecture.of(cpu) == name
+    assert machine.cpu_name(cpu) == "a hypervisor's word" + (f" ({name})" if name else "")
+    assert machine.cpu_name({**cpu, "model": f"of {name}"}) == f"of {name}"
+
+
+@pytest.mark.parametrize("model, told, name", [
+    ("0xd0c", "0x41/0xd0c/0x3", "Neoverse N1"), ("0xd0c", "?/?/?", "Neoverse N1"),
+    ("0xac3", "0xc0/0xac3/0x0", "Ampere-1"), ("0xac3", "0x41/0xac3/0x0", ""), ("arm", "?/?/?", "")])
+def test_an_arm64_core_is_told_by_its_part(model, told, name):
+    cpu = {"model": model, "architecture": "aarch64", "family_model_stepping": told}
+    assert microarchitecture.of(cpu) == name
+
+
+@pytest.mark.parametrize("name", paths.recorded_runs())
+def test_recorded_guests_that_hide_flags_are_named(name):
+    cpu = machine.load(paths.run(name).machine)["cpu"]
+    assert cpu["model"] == "AMD EPYC"
+    assert microarchitecture.of(cpu).startswith("Zen") and microarchitecture.maker(cpu) == "AMD"
+
+
+SYS = "/sys/devices/system/cpu"
+ARM = ("processor\t: {}\nBogoMIPS\t: 50.00\nCPU implementer\t: 0x41\nCPU variant\t: 0x1\n"
+       "CPU part\t: {}\n")
+
+
+@pytest.fixture
+def machine_of(monkeypatch):
+    """The CPU of a record of a machine with only these files, and eight CPUs by default."""
+    def record(files, cpus=range(8)):
+        monkeypatch.setattr(machine, "_read", lambda path: files.get(path, ""))
+        monkeypatch.setattr(machine, "usable_cpus", lambda: list(cpus))
+        return machine._cpu()
+    return record
+
+
+def test_a_hybrid_machine_says_which_cpu_is_which(machine_of):
+    files = {"/sys/devices/cpu_core/cpus": "0-3", "/sys/devices/cpu_atom/cpus": "4-7",
+             f"{SYS}/cpu5/cpu_capacity": "500"}
+    assert machine_of(files)["core_types"] == "performance 0-3, efficient 4-7"
+    assert machine_of(files, [0, 2, 3, 6])["core_types"] == "performance 0,2-3, efficient 6"
+    assert machine_of(files, range(4))["core_types"] == ""
+
+
+def test_big_and_little_cores_are_told_apart(machine_of):
+    info = "\n".join(ARM.format(cpu, "0xd05" if cpu < 4 else "0xd0b" if cpu < 7 else "0xfff")
+                     for cpu in range(8))
+    found = machine_of({"/proc/cpuinfo": info})
+    assert found["core_types"] == "Cortex-A55 0-3, Cortex-A76 4-6, 0x41/0xfff 7"
+    assert (found["model"], found["family_model_stepping"]) == ("0xd05", "0x41/0xd05/0x1")
+    files = {"/proc/cpuinfo": "\n".join(ARM.format(cpu, "0xd05") for cpu in range(8))}
+    assert machine_of(files)["core_types"] == ""
+    files |= {f"{SYS}/cpu{cpu}/cpu_capacity": "1024" if cpu else "446" for cpu in range(8)}
+    assert machine_of(files)["core_types"] == "capacity 446 0, capacity 1024 1-7"
+
+
+@pytest.mark.parametrize("files, told", [
+    ({f"{SYS}/smt/active": "1"}, "on"), ({f"{SYS}/smt/active": "0"}, "off"), ({}, ""),
+    ({f"{SYS}/cpu1/topology/thread_siblings_list": "1,5"}, "on"),
+    ({f"{SYS}/cpu1/topology/thread_siblings_list": "1"}, "off")])
+def test_smt_is_told_as_far_as_it_is_known(machine_of, files, told):
+    assert machine_of(files)["smt"] == told
+
+
+@pytest.mark.parametrize("words, told", [
+    ({}, ""), (dict.fromkeys(range(8), "performance"), "performance"),
+    ({**dict.fromkeys(range(8), "powersave"), 2: "performance"},
+     "mixed: powersave 0-1,3-7, performance 2"),
+    ({0: "powersave"}, "mixed: powersave 0, none 1-7")])
+def test_a_governor_is_told_for_every_cpu(machine_of, words, told):
+    files = {f"{SYS}/cpu{cpu}/cpufreq/scaling_governor": word for cpu, word in words.items()}
+    assert machine_of(files)["governor"] == told
+
+
+def test_a_summary_tells_in_words_what_kind_of_cpus(monkeypatch):
+    found = machine.load(paths.run(paths.recorded_runs()[0]).machine)
+    assert "core_types" not in found["cpu"] and ", 2 CPUs, " in machine.summary(found)
+    found["cpu"] |= {"smt": "off", "governor": "performance", "core_types": "fast 0, slow 1"}
+    assert ", 2 CPUs (fast 0, slow 1), governor performance, " in machine.summary(found)
+    found["virtual_machine"] = ""
+    assert ", 2 CPUs without SMT (fast 0, slow 1), " in machine.summary(found)
+    found["cpu"]["smt"] = "on"
+    assert ", 2 CPUs with SMT (fast 0, slow 1), " in machine.summary(found)

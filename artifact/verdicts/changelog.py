@@ -8,7 +8,7 @@ bear out turns into the one that it does.
 import contextlib
 import textwrap
 
-from artifact import eras, estimate, labels, paths, rendering, teams
+from artifact import eras, estimate, labels, machine, paths, rendering, teams
 from artifact.answer import verb
 from artifact.estimate import Estimate
 from artifact.experiments import ladder, live, load, serial_ladder, victim
@@ -246,10 +246,8 @@ def _kernel(evidence: Evidence) -> list[str]:
 
 def _machine(found: dict) -> list[str]:
     """Three lines."""
-    cpu, caches = found["cpu"], found["caches"]
-    last = f"{caches[-1]['bytes'] >> 20} MiB L{caches[-1]['level']}" if caches else "caches unknown"
-    where = f"a guest of {found['virtual_machine']}" if found["virtual_machine"] else "bare metal"
-    return [f"{cpu['model']}, {cpu['usable']} CPUs, {last}, {where}",
+    return [", ".join((machine.cpu_name(found["cpu"]), machine.cpus(found),
+                       machine.last_level(found), machine.where(found))),
             f"{found['memory_bytes'] / 2**30:.0f} GiB on {len(found['numa_nodes'])} NUMA node(s), "
             f"huge pages: {found['transparent_huge_pages']['enabled']}",
             f"Linux {found['kernel']['release']}, {found['compiler']}, "
