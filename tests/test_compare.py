@@ -80,9 +80,11 @@ def test_a_packed_run_is_the_same_elsewhere(packed):
     lines, report = compare.write([ours, renamed(theirs)])
     html = report.read_text()
     assert "elsewhere" in html and html.count("data:image/png;base64") == 2
+    assert lines[:2] == ["the same kind of machine", ""]
+    assert "<strong>the same kind of machine</strong>; nothing that is recorded differs" in html
     assert not any("differs" in line for line in lines)
-    assert any("same verdict" in line for line in lines[1:])
-    assert len(lines) == 1 + len(claims.published_claims())
+    assert any("same verdict" in line for line in lines[3:])
+    assert len(lines) == 3 + len(claims.published_claims())
     assert sorted(p.name for p in theirs.cells.iterdir()) == sorted(
         n.removeprefix("cells/") for n in members(packed) if n.startswith("cells/"))
     assert packed.read_bytes() == pack.pack(ours).read_bytes()       # no times in it
@@ -107,6 +109,33 @@ def test_a_description_is_neither_needed_nor_believed(packed, described):
     assert {str(path.relative_to(run.measured)): path.read_bytes() for path in
             run.measured.rglob("*") if path.is_file()} == {
         name: content for name, content in files.items() if name != pack.SUMS}
+
+
+ZEN_3 = {"model": "AMD EPYC", "family_model_stepping": "25/1/1"}
+
+
+def with_machine(file, **changes):
+    """Such a packed run, of a machine with another CPU and whatever else is given."""
+    record = json.loads(members(file)["machine.json"])
+    record["cpu"] |= ZEN_3
+    return repacked(file, {**members(file), "machine.json": json.dumps(record | changes).encode()})
+
+
+def test_what_differs_between_the_machines_is_said_first(packed):
+    ours = paths.run(f"recorded/{RECORDED}")
+    lines, report = compare.write([ours, renamed(pack.opened(str(with_machine(
+        packed, compiler="<b>cc\x1b[31m 99", memory_bytes=512 << 30, virtual_machine=""))))])
+    above = lines[:lines.index("")]
+    assert above[0] == "different kinds of machine:"
+    assert [line.partition(":")[0].strip() for line in above[1:]] == [
+        "CPU", "memory", "runs on", "compiler"]
+    for told in (f"(Zen 4) 25/17/1 ({ours.name})", "AMD EPYC (Zen 3) 25/1/1 (elsewhere)",
+                 "512 GiB (elsewhere)", "bare metal (elsewhere)", "<b>cc[31m 99 (elsewhere)"):
+        assert sum(told in line for line in above) == 1, told
+    html = report.read_text()
+    assert "different kinds of machine" in html and "&lt;b&gt;cc[31m 99 (elsewhere)" in html
+    assert html.index("different kinds") < html.index("<h2>Claims")
+    assert compare.write([ours])[0][0].startswith("claim")
 
 
 def renamed(run):
@@ -147,6 +176,7 @@ def test_two_runs_of_one_name_cannot_be_told_apart():
     ("unknown option", lambda f, m: repacked(f, {**m, "plan.json": renamed_cell(
         m["plan.json"], b"serial:bulk:byte", b"serial:bulk:byte:x=y")})),
     ("machine record", lambda f, m: repacked(f, {**m, "machine.json": b"[]"})),
+    ("have it packed again", lambda f, m: with_machine(f, transparent_huge_pages=[])),
     ("no readable plan", lambda f, m: repacked(f, {**m, "plan.json": b"{"})),
     ("packed run", lambda f, m: repacked(f, {**m, "machine.json": b"[" * 200_000})),
     ("packed run", lambda f, m: repacked(f, {**m, "plan.json": b'{"format": 99}'})),

@@ -6,7 +6,7 @@ import math
 import statistics
 from pathlib import Path
 
-from artifact import drawing, machine, measured, paths, rendering
+from artifact import drawing, likeness, machine, measured, paths, rendering
 from artifact.estimate import Estimate
 from artifact.measured import Measured
 from artifact.planning import answered
@@ -17,25 +17,36 @@ from artifact.verdicts.claims import Verdict
 
 
 def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
-    """Lines with all verdicts, and the report with figures.
+    """Lines with what differs between the machines and with all verdicts, and the report
+    with figures.
 
     Raises Misuse where two runs have one name, and a Problem where one of them
     is not whole.
     """
     if len({run.name for run in runs}) < len(runs):
         raise Misuse("runs to compare", "two have the same name", "rename one of them")
-    found, headlines = {}, {}
+    found, headlines, machines, facts = {}, {}, {}, {}
     for run in runs:
-        found[run.name], headlines[run.name] = _judged(run)
+        everything, found[run.name], headlines[run.name] = _judged(run)
+        machines[run.name] = everything.machine
+        facts[run.name] = likeness.facts(everything.machine) | {"protocol": _protocol(everything)}
+    kind, differ = likeness.kind(machines.values()), likeness.differences(facts)
     html = rendering.environment().get_template("compare.html.j2").render(
-        machines={run.name: machine.summary(machine.load(run.machine)) for run in runs},
+        machines={name: machine.summary(record) for name, record in machines.items()},
+        kind=kind, differ=differ,
         rows=[(verdicts[0].claim, [v.word for v in verdicts], portable(verdicts))
               for verdicts in zip(*found.values(), strict=True)], names=list(found),
         figures=[_embedded(figures.claims_figure([], found), "claims"),
                  _embedded(_headlines_figure(headlines), "headlines")])
     target = paths.RESULTS / "compare.html"
     paths.write_atomically(target, html.encode())
-    return _lines(found), target
+    above = [kind + ":" * bool(differ), *(f"  {fact}: {told}" for fact, told in differ.items()), ""]
+    return (above if len(runs) > 1 else []) + _lines(found), target
+
+
+def _protocol(run: Measured) -> str:
+    """What the arms of its cells mean."""
+    return " and ".join(map(str, sorted({samples.cell.protocol for samples in run.timed})))
 
 
 def sharpness(run: paths.Run, other: paths.Run) -> tuple[list[str], bool]:
@@ -69,12 +80,12 @@ def _of_all_cells(run: Measured, other: Measured) -> str:
             f"middle; {sum(ratio <= 1 for ratio in ratios)} of them no wider")
 
 
-def _judged(run: paths.Run) -> tuple[list[Verdict], dict[str, Estimate]]:
-    """Verdicts and headlines of a run. A foreign one may hold anything, so
+def _judged(run: paths.Run) -> tuple[Measured, list[Verdict], dict[str, Estimate]]:
+    """What a run measured, its verdicts and headlines. A foreign one may hold anything, so
     whatever cannot be made sense of is a Problem of that run."""
     try:
         everything = measured.of(run)
-        return claims.verdicts(everything), {
+        return everything, claims.verdicts(everything), {
             key: ratio for found in answered(everything).values()
             for key, ratio in found.headlines.items()}
     except Problem:

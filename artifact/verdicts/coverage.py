@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from scipy import special
 
-from artifact import estimate, machine
+from artifact import estimate, likeness
 from artifact.estimate import Estimate
 from artifact.measured import Measured
 from artifact.planning import answered
@@ -61,14 +61,11 @@ def counted(runs: Sequence[Measured]) -> dict[str, Count]:
 
 def check(runs: Sequence[Measured]) -> None:
     """Raises Misuse where these are no runs to be set against each other."""
-    names = [run.run.name for run in runs]
-    if len(set(names)) < 2 or len(set(names)) < len(names):
+    records = {run.run.full_name: run.machine for run in runs}
+    if len(records) < 2 or len(records) < len(runs):
         raise Misuse("runs to compare", "two or more different ones are needed",
                      'give them: RUNS="this-machine another"')
-    for run in runs[1:]:
-        if machine.kind(run.machine) != machine.kind(runs[0].machine):
-            raise Misuse(f"runs {names[0]} and {run.run.name}", "are of different machines, whose "
-                         "ratios may well differ", "use make compare")
+    likeness.refuse_unlike(records)
 
 
 def _ratios(run: Measured) -> dict[Key, Estimate]:

@@ -16,7 +16,7 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from artifact import machine, measured, paths, plan, samples
+from artifact import likeness, machine, measured, paths, plan, samples
 from artifact.cells import AnyCell, Cell, KernelCell
 from artifact.problem import Damaged, Lacking, Misuse, one_line
 from artifact.variant import Variant
@@ -141,7 +141,8 @@ def _check_unpacked_size(name: str, content: bytes) -> None:
 def _check_schema(run: paths.Run) -> None:
     """Machine record and plan; each cell is checked when it is read."""
     try:
-        machine.summary(machine.load(run.machine))
+        record = machine.load(run.machine)
+        machine.summary(record), machine.kind(record), likeness.facts(record)
         cells = [cell for entry in plan.read(run).entries.values() for cell in entry.plan.cells]
         proper = all(map(_has_proper_names, cells))
     except Exception as error:      # it is somebody else's, and may be anything
