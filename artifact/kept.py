@@ -40,9 +40,3 @@ def _names(run: paths.Run, kind: str) -> set[str]:
     # An older version kept no tables.
     return {each["file"] for name in QUESTIONS if (run.notebooks / f"{name}.json").exists()
             for each in read(run, name).get(kind, [])}
-
-
-def headlines(run: paths.Run) -> dict[str, list[float]]:
-    """Name to value, low and high of every ratio that an answer rests on."""
-    return {key: numbers for name in QUESTIONS
-            for key, numbers in read(run, name)["headlines"].items()}

@@ -166,7 +166,6 @@ class Notebook:
         timed = self.measured.timed
         kept.write(self.run, self.key, {
             "answer": found.sentence,
-            "headlines": {key: [e.value, e.low, e.high] for key, e in found.headlines.items()},
             "parameters": {"run": self.run.name, **self.parameters},
             "modified": self.changes,
             "figures": self.drawn,

@@ -499,7 +499,7 @@ TEST = 'test = "cpu_time"\nholds = '
 
 @pytest.mark.parametrize("spoilt, why", [
     (WELL + 'test = "no_such_test"\nholds = [1, 2]',
-     "unknown test 'no_such_test'; choose from batching_share, movsb_extent, own_extent"),
+     "unknown test 'no_such_test'; choose from batching_over_half, movsb_extent, own_extent"),
     (WELL + 'test = "cpu_tme"\nholds = [1, 2]', "unknown test 'cpu_tme'; did you mean cpu_time?"),
     (WELL + 'test = 5\nholds = [1, 2]', "test = 5 is no text"),
     (WELL + 'test = "cpu_time"', "holds is no region"),
