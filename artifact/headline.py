@@ -24,6 +24,7 @@ class Row:
 
     published: the same ratio on other machines, each with where it was measured.
     is_loop: whether it is that loop.
+    way: what it is called in every run; the label names its routine too.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Row:
     published: tuple[tuple[float, str], ...] = ()
     stable: bool = True
     is_loop: bool = False
+    way: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +63,17 @@ def _serial(ladder: Samples) -> Iterator[Row]:
     bulk, loop_2017 = serial_ladder.one_call(ladder), serial_ladder.loop_2017(ladder)
     stable = not estimate.contradicts_itself(ladder)
 
-    def row(label: str, arm: str, found: tuple[tuple[float, str], ...] = ()) -> Row:
-        return Row(label, estimate.speedup(ladder, arm, loop), found, stable)
-    yield row(eras.label(loop_2017), loop_2017)
-    yield Row(eras.label(loop), Estimate(1.0, 1.0, 1.0), (), stable, is_loop=True)
-    yield row(f"one call, same routine ({own})", bulk, _published_bulk())
+    def row(way: str, label: str, arm: str, found: tuple[tuple[float, str], ...] = ()) -> Row:
+        return Row(label, estimate.speedup(ladder, arm, loop), found, stable, way=way)
+    yield row("the loop of 2017", eras.label(loop_2017), loop_2017)
+    yield Row(eras.label(loop), Estimate(1.0, 1.0, 1.0), (), stable, is_loop=True, way="the loop")
+    yield row("one call", f"one call, same routine ({own})", bulk, _published_bulk())
     if (best := estimate.best_serial(ladder)) != bulk:
-        yield row(f"one call, best without FPU state ({ladder.cell.of(best).primitive})", best)
+        yield row("the best call", f"one call, best without FPU state "
+                  f"({ladder.cell.of(best).primitive})", best)
     if (ceiling := estimate.best_serial(ladder, ceiling=True)) != best:
-        yield row(f"a ceiling, needs FPU state ({ladder.cell.of(ceiling).primitive})", ceiling)
+        yield row("a ceiling", f"a ceiling, needs FPU state "
+                  f"({ladder.cell.of(ceiling).primitive})", ceiling)
 
 
 def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
@@ -81,7 +85,7 @@ def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
         return Row(f"{team.threads} threads, {what} ({team.primitive})",
                    estimate.product(teams.mean_speedup(samples, arm, over) if mean else
                                     estimate.speedup(samples, arm, over), by_loop), published,
-                   not estimate.contradicts_itself(samples))
+                   not estimate.contradicts_itself(samples), way=what)
 
     threads = _found(evidence, "threads", "spread-1-folio")
     if threads and (arms := teams.fastest(threads, "wake")):
@@ -97,6 +101,29 @@ def _parallel(evidence: Evidence, ladder: Samples) -> Iterator[Row]:
         most = max(crowds, key=concurrent.crowd)
         if arm := teams.arm_of(most, load.ANY_CPU.id):
             yield row(most, arm, f"{concurrent.crowd(most)} migrators at once")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A way of ours, and the same of another run."""
+
+    ours: Row
+    theirs: Row
+
+    @property
+    def told(self) -> str:
+        """Whether their intervals "meet" or are "apart"; the routine may be another."""
+        if self.ours.label != self.theirs.label:
+            return "another loop" if self.ours.is_loop else "another routine"
+        one, other = self.ours.speed, self.theirs.speed
+        return "the loop" if self.ours.is_loop else \
+            "meet" if one.low <= other.high and other.low <= one.high else "apart"
+
+
+def beside(ours: list[Row], theirs: list[Row]) -> list[Pair]:
+    """The ways that both runs have, in the order of ours."""
+    by_way = {row.way: row for row in theirs}
+    return [Pair(row, by_way[row.way]) for row in ours if row.way in by_way]
 
 
 def _found(evidence: Evidence, experiment: str, label: str) -> Samples | None:

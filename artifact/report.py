@@ -2,6 +2,7 @@
 """All that is drawn of a run, and report.html: the answers, the figures, and what they
 rest on, in one file."""
 
+import collections
 import contextlib
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from artifact import (
     glossary,
     headline,
     kept,
+    likeness,
     machine,
     measured,
     paths,
@@ -23,7 +25,7 @@ from artifact import (
     steps,
 )
 from artifact.measured import Measured
-from artifact.problem import Lacking
+from artifact.problem import Lacking, Problem
 from artifact.questions import QUESTIONS
 from artifact.questions.question import Question
 from artifact.verdicts import as_json, changelog, claims, demands
@@ -133,13 +135,33 @@ def _first_screen(run: paths.Run, everything: Measured) -> dict:
         evidence = Evidence(everything)
         rows, cards = headline.rows(evidence), headline.cards(evidence)
     except Absent:
-        return {"headline": "", "headline_alt": "", "cards": [], "command": [],
+        return {"headline": "", "headline_alt": "", "cards": [], "command": [], "nearest": None,
                 "quality": headline.quality(everything.timed, [])}
     file = run.figures / "headline.png"
     drawing.save(headline.figure(rows), file)
     return {"headline": rendering.embedded(file), "headline_alt": headline.described(rows),
             "cards": cards, "command": changelog.command(evidence),
+            "nearest": _nearest(run, everything.machine, rows),
             "quality": headline.quality(everything.timed, [card.ratio for card in cards])}
+
+
+def _nearest(run: paths.Run, record: dict, rows: list[headline.Row]) -> dict | None:
+    """The recorded run of the nearest machine, in what that differs, and its ratios beside
+    ours; None where there is none. One that cannot be read is no reason to have no report."""
+    other = None
+    try:
+        if (other := likeness.nearest(run)) is None:
+            return None
+        theirs = measured.of(other)
+        pairs = headline.beside(rows, headline.rows(Evidence(theirs)))
+        records = {"here": record, "there": theirs.machine}
+    except (Absent, Problem) as why:
+        return {"name": other.full_name if other else "recorded", "why": str(why)}
+    return {"name": other.full_name, "why": "", "summary": machine.summary(theirs.machine),
+            "alike": likeness.are_alike(records.values()), "pairs": pairs,
+            "tally": collections.Counter(pair.told for pair in pairs),
+            "differ": likeness.differences({name: likeness.facts(each)
+                                            for name, each in records.items()})}
 
 
 def _flat(record: dict, prefix: str = "") -> list[tuple[str, str]]:

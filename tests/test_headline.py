@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The first screen: eight ways on one axis, and three answers in a word each."""
 
+import dataclasses
 import math
 
 import pytest
@@ -84,6 +85,26 @@ def test_a_run_without_a_ladder_has_no_first_screen(evidence):
     for of in (headline.rows, headline.cards):
         with pytest.raises(Absent):
             of(bare)
+
+
+@pytest.mark.parametrize("ours, theirs, told", [
+    (("a", 1.0, 1.2), ("a", 1.1, 1.3), "meet"), (("a", 1.1, 1.3), ("a", 1.0, 1.1), "meet"),
+    (("a", 1.0, 1.2), ("a", 1.3, 1.4), "apart"), (("a", 1.3, 1.4), ("a", 1.0, 1.2), "apart"),
+    (("a", 1.0, 1.2), ("b", 1.0, 1.2), "another routine")])
+def test_ways_of_two_runs_are_compared_where_the_routine_is_the_same(ours, theirs, told):
+    one, other = (headline.Row(label, Estimate(low, low, high), way="best")
+                  for label, low, high in (ours, theirs))
+    assert [pair.told for pair in headline.beside([one], [other])] == [told]
+
+
+def test_ways_that_one_run_lacks_are_left_out(evidence):
+    found = headline.rows(evidence)
+    assert len({row.way for row in found} - {""}) == len(found)
+    pairs = headline.beside(found, found[::-1][2:])
+    assert [pair.ours for pair in pairs] == [pair.theirs for pair in pairs] == found[:-2]
+    assert [pair.told for pair in pairs].count("the loop") == 1
+    loop, = (row for row in found if row.is_loop)
+    assert headline.beside([loop], [dataclasses.replace(loop, label="x")])[0].told == "another loop"
 
 
 def test_the_bars_of_a_hasty_run_leave_the_dots_in_sight():

@@ -18,6 +18,8 @@ from artifact import (
     glossary,
     headline,
     kept,
+    likeness,
+    machine,
     measured,
     pages,
     paths,
@@ -26,6 +28,7 @@ from artifact import (
     rendering,
     report,
 )
+from artifact.answer import times
 from artifact.questions import QUESTIONS
 from artifact.verdicts import claims
 from artifact.verdicts.tests import Evidence
@@ -229,6 +232,32 @@ def test_what_cannot_be_measured_here_is_shown_from_elsewhere_and_says_so(drawn,
     html = report.write(run).read_text()
     assert "From another machine, not this one: recorded/x" in html and "here: QEMU is missing" in html
     assert rendering.embedded(paths.rendered_picture("moves")) in html
+
+
+def test_the_nearest_recorded_machine_stands_beside_ours(drawn, results, monkeypatch):
+    """It, in what it differs, and each ratio of the first picture; or why it does not."""
+    shutil.copytree(drawn, results, dirs_exist_ok=True)
+    recorded = [paths.run(f"recorded/{name}") for name in RECORDED[:2]]
+    run, other = recorded
+    rows, theirs = (headline.rows(Evidence(measured.of(each))) for each in recorded)
+    monkeypatch.setattr(likeness, "nearest", lambda run: other)
+    found = report.write(run).read_text().partition('id="nearest"')[2].partition("</section>")[0]
+    assert f"(run {other.full_name})" in found and "<strong>the same kind</strong>" in found
+    assert machine.summary(machine.load(other.machine)) in found
+    release = machine.load(other.machine)["kernel"]["release"]
+    assert f"Linux {release} (there)" in found and "(here); commit" in found
+    for pair in headline.beside(rows, theirs):
+        assert re.search(f"{re.escape(pair.ours.label)}(?s:.(?!<tr))*"
+                         f"{re.escape(times(pair.ours.speed))}(?s:.(?!<tr))*"
+                         f"{re.escape(times(pair.theirs.speed))}(?s:.(?!<tr))*{pair.told}", found)
+
+    monkeypatch.setattr(likeness, "are_alike", lambda records: False)
+    assert "<strong>a different kind</strong>" in report.write(run).read_text()
+
+    monkeypatch.setattr(likeness, "nearest", lambda run: paths.run("not-there"))
+    assert "No recorded machine is set beside this one: not-there: " in report.write(run).read_text()
+    monkeypatch.setattr(likeness, "nearest", lambda run: None)
+    assert "recorded machine" not in report.write(run).read_text().partition("</nav>")[0]
 
 
 @pytest.mark.parametrize("name", RECORDED)
