@@ -6,6 +6,8 @@ processes: the mean, with an interval for *another run's* result. A plain
 confidence interval promises too much here; interval() says why and mends it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from collections.abc import Callable
@@ -51,6 +53,13 @@ class Estimate:
         """As every text has it; what was counted has no interval."""
         value, low, high = (f"{each:z.3f}" for each in (self.value, self.low, self.high))
         return value if self.low == self.high else f"{value} [{low}, {high}]"
+
+    @property
+    def repeats(self) -> tuple[Estimate, Estimate]:
+        """What a repeat may find at most and at least: at either end, and as wide."""
+        down, up = (Estimate(end, self.low + end - self.value, self.high + end - self.value)
+                    for end in (self.low, self.high))
+        return down, up
 
     @property
     def differs_from_1(self) -> bool:

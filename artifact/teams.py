@@ -7,7 +7,7 @@ peaks and a median looks at one of them, the mean of all copies counts. Quantile
 pool the processes and have no interval; ratios have one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -126,16 +126,19 @@ def tail_ratio(samples: Samples, arm: str, name: str) -> Estimate:
 
 
 def no_worse(samples: Samples, arm: str, margin_percent: int) -> tuple[dict[str, Estimate], str]:
-    """Mean, p95 and p99 over the best serial copy's, and the verdict.
-
-    "no worse": each one's whole interval is within the margin. "worse": that of some is
-    beyond it. Else "open". The margin is fixed before measuring.
-    """
+    """Mean, p95 and p99 over the best serial copy's, and the verdict of judged(). The margin
+    is fixed before measuring."""
     ratios = {name: tail_ratio(samples, arm, name) for name in JUDGED}
-    limit = 1 + margin_percent / 100
-    if any(ratio.low > limit for ratio in ratios.values()):
-        return ratios, "worse"
-    return ratios, "no worse" if all(ratio.high <= limit for ratio in ratios.values()) else "open"
+    return ratios, judged(ratios.values(), margin_percent)
+
+
+def judged(ratios: Iterable[Estimate], margin_percent: int) -> str:
+    """"no worse": the whole interval of each is within the margin. "worse": that of some is
+    beyond it. Else "open"."""
+    ratios, limit = list(ratios), 1 + margin_percent / 100
+    if any(ratio.low > limit for ratio in ratios):
+        return "worse"
+    return "no worse" if all(ratio.high <= limit for ratio in ratios) else "open"
 
 
 TOO_LONG = 3        # times the median of the best serial copy

@@ -383,6 +383,31 @@ def test_pulling_is_faster_than_pushing_or_not(monkeypatch, slower, word):
     assert none.word == "not applicable" and "nodes push" in none.why
 
 
+@pytest.mark.parametrize("value, low, high, region, edge", [
+    (1.3, 1.2, 1.4, (1, math.inf), False),      # a repeat may find 1.2 [1.1, 1.3]
+    (1.12, 1.05, 1.2, (1, math.inf), True), (0.9, 0.85, 0.95, (1, math.inf), False),
+    (1.01, 0.98, 1.04, (1, math.inf), True), (0.02, 0.01, 0.03, (0, 1), False),
+    (1.0, 0.97, 1.03, (0.95, 1.10), True), (1.02, 1.0, 1.04, (0.95, 1.10), False),
+    (1.0, 0.8, 1.3, (1, math.inf), True), (0.02, 0.01, 0.03, (0.001, math.inf), True)])
+def test_a_verdict_is_at_its_edge_where_a_repeat_may_be_given_another(value, low, high, region, edge):
+    assert claims.at_edge(Estimate(value, low, high), region) == edge
+
+
+def test_a_verdict_at_its_edge_says_so_wherever_it_is_told(monkeypatch):
+    monkeypatch.setattr(claims, "_missing", lambda *_: "")
+    claim, = (claim for claim in claims.published_claims() if claim.id == "C6")
+    told = {}
+    for ratio in (0.952, 1.02):
+        cell = made_up("one-worker", "16-folio", {
+            "serial:bulk:movsb:folios=16": 1.0,
+            "parallel:bulk:movsb:threads=1:caller=waits:folios=16": 1 / ratio})
+        verdict = claims._verdict(claim, evidence(cell))
+        assert verdict.word == "holds"
+        told[ratio] = verdict.why, "\n".join(claims.table([verdict])), verdict
+    assert claims.EDGE in told[0.952][0] and claims.EDGE in told[0.952][1]
+    assert told[1.02][0] == claim.band and claims.EDGE not in told[1.02][1]
+
+
 def test_a_cell_without_huge_pages_never_decides(everything):
     one = everything.find("one-worker", "16-folio")
     assert claims.doubt(one) == ""

@@ -192,8 +192,13 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     doubts = [f"cell {s.cell.experiment} {s.cell.label} {why}" for s in found.cells
               if isinstance(s, Samples) and (why := doubt(s))]
     doubts += [found.doubt] if found.doubt else []
-    word = "inconclusive" if doubts else found.word or decide(found.measured, claim.holds)
-    return Verdict(claim, word, "; ".join(doubts) or found.reason or claim.band, found.measured,
+    if doubts:
+        word, why = "inconclusive", doubts
+    else:
+        word = found.word or decide(found.measured, claim.holds)
+        edge = found.at_edge if found.word else at_edge(found.measured, claim.holds)
+        why = [*filter(None, [found.reason]), *([EDGE] if edge else [])]
+    return Verdict(claim, word, "; ".join(why) or claim.band, found.measured,
                    tuple(samples.cell.id for samples in found.cells), found.routines)
 
 
@@ -225,6 +230,15 @@ def decide(measured: Estimate | None, region: tuple[float, float] | None) -> str
         inside = low <= measured.low and measured.high <= high
         outside = measured.high < low or measured.low > high
     return "holds" if inside else "does not hold" if outside else "inconclusive"
+
+
+EDGE = "at its edge: another run may well be given another verdict"
+
+
+def at_edge(measured: Estimate | None, region: tuple[float, float] | None) -> bool:
+    """Whether a repeat, which finds its ratio anywhere in this interval, may be judged otherwise."""
+    return measured is not None and any(decide(repeat, region) != decide(measured, region)
+                                        for repeat in measured.repeats)
 
 
 def _missing(claim: Claim, measured: Measured) -> str:

@@ -21,8 +21,8 @@ class Finding:
     """What a test measured, and the cells it rests on; why that decides nothing; the arms
     that it compares, where these copy.
 
-    word: the verdict, where it is not for one ratio and its region to say. reason: what
-    else a reader must know of it.
+    word: the verdict, where it is not for one ratio and its region to say; at_edge: whether
+    a repeat may well be given another one. reason: what else a reader must know of it.
     """
 
     measured: Estimate | None
@@ -30,6 +30,7 @@ class Finding:
     doubt: str = ""
     arms: tuple[str, ...] = ()
     word: str = ""
+    at_edge: bool = False
     reason: str = ""
 
     @property
@@ -75,17 +76,18 @@ class Evidence:
                        arms=(arm, over))
 
 
-def without_premise(samples: Samples, arms: tuple[str, ...], why: str) -> Finding:
-    """There is nothing here that the claim could be true or false of."""
-    return Finding(None, (samples,), arms=arms, word="premise absent", reason=why)
+def without_premise(samples: Samples, arms: tuple[str, ...], gain: Estimate, why: str) -> Finding:
+    """There is no gain here that the claim could be true or false of."""
+    return Finding(None, (samples,), arms=arms, word="premise absent", reason=why,
+                   at_edge=any(repeat.high >= 1 for repeat in gain.repeats))
 
 
 def batching_over_half(e: Evidence) -> Finding:
     samples = e.samples("factorial", "1-folio")
     found = factorial.batching(samples, samples.cell.own)
     if found.threads.high < 1:
-        return without_premise(samples, found.arms, "threads gain nothing for batching to account "
-                               f"for: {found.threads} of the loop's speed")
+        return without_premise(samples, found.arms, found.threads, "threads gain nothing for "
+                               f"batching to account for: {found.threads} of the loop's speed")
     return Finding(found.beyond_half, (samples,), arms=found.arms,
                    reason=f"threads: {found.threads} of the loop's speed")
 
@@ -176,13 +178,13 @@ def base_pages(e: Evidence) -> Finding:
 def priority_under_load(e: Evidence) -> Finding:
     samples = e.samples("posted", "100-percent")
     posted, serial = _arm(samples, BY_ID["2017"]), samples.cell.baseline
-    gain = estimate.speedup(samples, posted, serial)
+    gain = teams.mean_speedup(samples, posted, serial)
     if gain.high < 1:
-        return without_premise(samples, (posted, serial), "there is no speed-up to lose: with high "
-                               f"priority {gain} of a serial call's speed")
-    found = e.speedup(samples, posted, _arm(samples, BY_ID["2017-nice-0"]))
-    return found if gain.low > 1 else dataclasses.replace(
-        found, doubt=f"with high priority there is no clear speed-up to lose: {gain}")
+        return without_premise(samples, (posted, serial), gain, "there is no speed-up to lose: with "
+                               f"high priority {gain} of a serial call's mean speed")
+    arms = posted, _arm(samples, BY_ID["2017-nice-0"])
+    return Finding(teams.mean_speedup(samples, *arms), (samples,), arms=arms, doubt="" if
+                   gain.low > 1 else f"with high priority there is no clear speed-up to lose: {gain}")
 
 
 def late_workers(e: Evidence) -> Finding:
@@ -208,10 +210,14 @@ def busy_time(e: Evidence) -> Finding:
     median looks at one of them."""
     samples = e.samples("posted", "200-percent")
     arm = _arm(samples, BY_ID["2025"])
-    ratios, found = teams.no_worse(samples, arm, round(100 * MARGIN))
+    margin = round(100 * MARGIN)
+    ratios, found = teams.no_worse(samples, arm, margin)
+    repeats = zip(*(ratio.repeats for ratio in ratios.values()))
     return Finding(ratios["mean"], (samples,), arms=(arm, estimate.best_serial(samples, arm)),
-                   word=BUSY[found], reason=", ".join(
-                       f"{name} {ratio}" for name, ratio in ratios.items() if name != "mean"))
+                   word=BUSY[found], at_edge=any(
+                       teams.judged(repeat, margin) != found for repeat in repeats),
+                   reason=", ".join(f"{name} {ratio}" for name, ratio in ratios.items()
+                                    if name != "mean"))
 
 
 def _best_woken(samples: Samples) -> tuple[str, str]:
