@@ -306,8 +306,9 @@ def coverage(arguments) -> int:
     """In how many of 100 intervals is another run's ratio, over all arms of all pairs?"""
     from artifact.verdicts import coverage as covered
 
-    found = covered.counted(_read(arguments.runs))
-    say("\n".join(covered.table(found)))
+    runs = _read(arguments.runs)
+    found = covered.counted(runs)
+    say("\n".join(covered.table(runs, found)))
     return 0 if covered.total(found).share >= covered.ENOUGH else 1
 
 

@@ -9,16 +9,17 @@ import types
 import numpy as np
 import pytest
 
-from artifact import answer, estimate, machine, paths
+from artifact import answer, estimate, machine, measured, paths
 from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.estimate import Estimate
 from artifact.problem import Lacking, Misuse
 from artifact.samples import Samples
-from artifact.verdicts import coverage, state
+from artifact.verdicts import compare, coverage, state
 from tests.noise import KINDS
 
 BASE, FAST, TEAM = "serial:page:movsb", "serial:bulk:movsb", "parallel:bulk:movsb:threads=2"
 README = (paths.ROOT / "README.md").read_text()
+FILE = paths.RECORDED / "coverage.txt"
 MACHINE = machine.load(paths.run(paths.recorded_runs()[0]).machine)
 
 
@@ -31,8 +32,35 @@ def test_the_readme_says_how_often_an_interval_holds_for_each_kind_of_noise():
         apart = np.abs(one.mean(axis=1) - other.mean(axis=1))
         held = [apart <= estimate.half_width(each) for each in (one, other)]
         found[name] = f"{100 * np.mean(held):.0f}"
-    told = dict(re.findall(r"^ *\| ([a-z ,]+) \| (\d+) of 100 \|$", README, re.MULTILINE))
-    assert told == found
+    rows = dict(re.findall(r"^ *\| ([a-z ,]+) \| (\d+) of 100 \|$", README, re.MULTILINE))
+    assert rows == found
+
+
+def told(line):
+    """Experiment, ratios, inside as measured and at one state; and whether that is below."""
+    name, tried, *shares = line.split()
+    return name, int(tried), *map(float, shares[:2]), "below" in line
+
+
+def test_the_readme_says_how_often_the_promise_was_kept():
+    """Over all whole runs, with each experiment where it was not."""
+    everywhere, _ = FILE.read_text().split("\n\n")
+    first, *_ = lines = everywhere.splitlines()
+    rows = [told(line) for line in lines[3:]]
+    _, _, plain, adjusted, below = rows.pop()
+    found, = re.findall(r"Over (\d+) whole runs of one machine, ([\d.]+) of 100 were, and ([\d.]+) as "
+                        r"measured;(.*?)\.\s", " ".join(README.split()))
+    assert found[:3] == (first.split()[0], str(adjusted), str(plain)) and not below
+    named = re.findall(r"`([a-z-]+)` ([\d.]+)", found[3])
+    assert named == [(name, str(share)) for name, _, _, share, low in rows if low]
+
+
+def test_what_the_recorded_runs_say_of_coverage_is_what_the_file_says():
+    runs = [measured.of(paths.run(name)) for name in paths.recorded_runs()]
+    alike = [run for run in runs if machine.kind(run.machine) == machine.kind(runs[0].machine)]
+    _, here = FILE.read_text().split("\n\n")
+    assert coverage.table(alike, coverage.counted(alike)) == here.splitlines()
+    assert coverage.total(coverage.counted(alike)).share >= coverage.ENOUGH
 
 
 def cell(experiment="serial-ladder", arms=(BASE, FAST, TEAM), **fields):
@@ -141,6 +169,20 @@ def test_one_run_alone_or_twice_is_refused():
     for runs in ([one], [one, one]):
         with pytest.raises(Misuse, match="two or more different ones"):
             coverage.counted(runs)
+
+
+def test_compare_brings_runs_of_one_kind_of_machine_to_one_state():
+    rng = np.random.default_rng(12)
+    ratios = {name: estimate.speedup(run(rng, name, speed).timed[0], FAST, BASE)
+              for name, speed in (("one", 0), ("other", 0.2), ("elsewhere", 0.4))}
+    headlines = {name: {"ratio": ratio, f"of {name}": ratio} for name, ratio in ratios.items()}
+    elsewhere = {**MACHINE, "cpu": {**MACHINE["cpu"], "family_model_stepping": "25/1/1"}}
+    found = compare._at_one_state(headlines, {"one": MACHINE, "other": MACHINE,
+                                              "elsewhere": elsewhere})
+    alike = state.at_one_state([ratios["one"], ratios["other"]])
+    assert [found[name]["ratio"] for name in ("one", "other")] == alike != list(ratios.values())[:2]
+    assert found["elsewhere"] == headlines["elsewhere"]
+    assert found["one"]["of one"] == ratios["one"]
 
 
 def agreement(monkeypatch, here, there):

@@ -9,11 +9,12 @@ from pathlib import Path
 from artifact import drawing, likeness, machine, measured, paths, rendering
 from artifact.estimate import Estimate
 from artifact.measured import Measured
-from artifact.planning import answered
 from artifact.problem import Damaged, Misuse, Problem, one_line
 from artifact.sharpness import half_width
 from artifact.verdicts import claims, figures
 from artifact.verdicts.claims import Verdict
+from artifact.verdicts.coverage import headlines as headlines_of
+from artifact.verdicts.state import at_one_state
 
 
 def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
@@ -37,7 +38,7 @@ def write(runs: list[paths.Run]) -> tuple[list[str], Path]:
         rows=[(verdicts[0].claim, [v.word for v in verdicts], portable(verdicts))
               for verdicts in zip(*found.values(), strict=True)], names=list(found),
         figures=[_embedded(figures.claims_figure([], found), "claims"),
-                 _embedded(_headlines_figure(headlines), "headlines")])
+                 _embedded(_headlines_figure(_at_one_state(headlines, machines)), "headlines")])
     target = paths.RESULTS / "compare.html"
     paths.write_atomically(target, html.encode())
     above = [kind + ":" * bool(differ), *(f"  {fact}: {told}" for fact, told in differ.items()), ""]
@@ -85,9 +86,7 @@ def _judged(run: paths.Run) -> tuple[Measured, list[Verdict], dict[str, Estimate
     whatever cannot be made sense of is a Problem of that run."""
     try:
         everything = measured.of(run)
-        return everything, claims.verdicts(everything), {
-            key: ratio for found in answered(everything).values()
-            for key, ratio in found.headlines.items()}
+        return everything, claims.verdicts(everything), headlines_of(everything)
     except Problem:
         raise
     except Exception as error:
@@ -119,8 +118,24 @@ def _lines(found: dict[str, list[Verdict]]) -> list[str]:
     return lines
 
 
+def _at_one_state(headlines: dict[str, dict[str, Estimate]],
+                  machines: dict[str, dict]) -> dict[str, dict[str, Estimate]]:
+    """Those of runs of one kind of machine brought to one state of it, as far as a ratio is
+    in several. Other machines are no state of this one."""
+    found = {name: dict(each) for name, each in headlines.items()}
+    for alike in {machine.kind(record) for record in machines.values()}:
+        names = [name for name, record in machines.items() if machine.kind(record) == alike]
+        for key in dict.fromkeys(key for name in names for key in headlines[name]):
+            having = [name for name in names if key in headlines[name]]
+            ratios = at_one_state([headlines[name][key] for name in having])
+            for name, ratio in zip(having, ratios, strict=True):
+                found[name][key] = ratio
+    return found
+
+
 def _headlines_figure(found: dict[str, dict[str, Estimate]]):
-    """Every ratio that the answers rest on, a mark for each run."""
+    """Every ratio that the answers rest on, a mark for each run; of runs of one kind of
+    machine as in one state of it."""
     names = list(dict.fromkeys(key for each in found.values() for key in each))
     fig, ax = drawing.subplots(figsize=(13, 1.6 + 0.4 * len(names)))
     for i, (run, each) in enumerate(found.items()):
@@ -136,7 +151,7 @@ def _headlines_figure(found: dict[str, dict[str, Estimate]]):
     ax.set_xscale("log")
     ax.set_xlabel("ratio")
     drawing.legend_below(fig, ax)
-    ax.set_title("The ratios that the answers rest on")
+    ax.set_title("The ratios that the answers rest on; runs of one kind of machine as in one state of it")
     return fig
 
 

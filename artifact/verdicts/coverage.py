@@ -92,12 +92,14 @@ def inside(one: Estimate, other: Estimate) -> int:
     return (one.low <= other.value <= one.high) + (other.low <= one.value <= other.high)
 
 
-def table(found: dict[str, Count]) -> list[str]:
-    """A line for each experiment, and one for all."""
-    lines = [f"{'experiment':16} {'ratios':>7} {'inside':>8} {'at one state':>13}"]
+def table(runs: Sequence[Measured], found: dict[str, Count]) -> list[str]:
+    """A line that names the runs, one for each experiment, and one for all."""
+    lines = [f"{len(runs)} runs: {', '.join(run.run.name for run in runs)}",
+             "of 100 ratios of one run, inside the interval in another:",
+             f"{'experiment':16} {'ratios':>7} {'as measured':>13} {'at one state':>13}"]
     for name, count in [*sorted(found.items()), ("all", total(found))]:
         note = "" if count.share >= ENOUGH else f"  below {100 * ENOUGH:.0f}"
-        lines.append(f"{name:16} {count.tried:>7} {100 * count.measured / count.tried:>8.1f} "
+        lines.append(f"{name:16} {count.tried:>7} {100 * count.measured / count.tried:>13.1f} "
                      f"{100 * count.share:>13.1f}{note}")
     return lines
 

@@ -4,9 +4,9 @@
 A machine is faster in one hour than in another, and not alike in all it does: most of
 what differs between two runs of a serial cell is one factor, common to all arms. The
 baseline's own time shows it, from process to process and from run to run. So ratios
-of two runs are compared as they would be in one state of the machine. Over the arms of
-seven whole runs this brings 95 of 100 ratios into the other run's interval for 90 as
-measured, and helps most where the machine differed most. It is for runs side by side:
+of two runs are compared as they would be in one state of the machine. This brings more
+of them into each other's intervals over whole runs of one machine, most where it was
+in the most different states (data/recorded/coverage.txt). It is for runs side by side:
 in a single run there is one state, as it was.
 """
 
@@ -29,10 +29,11 @@ def at_one_state(ratios: Sequence[Estimate]) -> list[Estimate]:
     common to them. What it leaves has the interval of estimate.interval(). That of the
     slope joins it, for the way to the mean and as far beyond, where the other runs are:
     where ratios do not follow the baseline, that is all that it adds. Ratios come back as
-    they are where one has no source, or too few processes.
+    they are where there is but one, or one has no source or too few processes.
     """
     sources = [ratio.source for ratio in ratios if ratio.source]
-    if len(sources) < len(ratios) or any(each.samples.processes < FEWEST for each in sources):
+    if len(sources) < max(2, len(ratios)) or any(
+            each.samples.processes < FEWEST for each in sources):
         return list(ratios)
     states = [estimate.log_baseline(each.samples) for each in sources]
     logs = [estimate.log_speedups(each.samples, each.arm, each.over) for each in sources]
