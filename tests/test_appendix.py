@@ -83,7 +83,7 @@ def test_expected_is_where_all_runs_reach(recorded):
     assert expected == f"{min(low for low, _ in ends):.2f} to {max(high for _, high in ends):.2f}"
     shutil.rmtree(recorded / OF_OLD)
     without, = re.findall(BEST, appendix.text(), re.MULTILINE)
-    assert without.split(" | ") == [expected, one, again], "that of a run with other arms is not expected"
+    assert without.split(" | ") == [expected, one, again], "a run with other arms is not expected"
 
 
 def test_expected_is_that_of_all_runs_with_arms_of_now():

@@ -193,12 +193,12 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
               if isinstance(s, Samples) and (why := doubt(s))]
     doubts += [found.doubt] if found.doubt else []
     if doubts:
-        word, why = "inconclusive", doubts
+        word, told = "inconclusive", doubts
     else:
         word = found.word or decide(found.measured, claim.holds)
         edge = found.at_edge if found.word else at_edge(found.measured, claim.holds)
-        why = [*filter(None, [found.reason]), *([EDGE] if edge else [])]
-    return Verdict(claim, word, "; ".join(why) or claim.band, found.measured,
+        told = [*filter(None, [found.reason]), *([EDGE] if edge else [])]
+    return Verdict(claim, word, "; ".join(told) or claim.band, found.measured,
                    tuple(samples.cell.id for samples in found.cells), found.routines)
 
 
