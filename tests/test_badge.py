@@ -82,9 +82,9 @@ def test_evidence_that_is_added_is_found(tree, check):
 
 
 def test_machines_of_one_name_may_be_of_two_kinds(tree):
-    assert badge.machines().endswith("2 recorded runs, of 1 kind of machine")
-    changed(tree / "data/recorded/kvm-epyc-2cpu/machine.json", '"25/17/1"', '"25/1/1"')
-    assert badge.machines().endswith("of 2 kinds of machine")
+    assert badge.machines().endswith("3 recorded runs, of 2 kinds of machine")
+    changed(tree / "data/recorded/kvm-epyc-2cpu/machine.json", '"25/17/1"', '"25/33/1"')
+    assert badge.machines().endswith("of 3 kinds of machine")
 
 
 def test_the_list_fits_a_terminal_and_counts(artifact):

@@ -62,7 +62,7 @@ TABLE = [
      {"one bulk call over the page-by-page loop", "one bulk call over the loop of 2017",
       "best serial copy over the page-by-page loop"}, ("bulk", "serial")),
     (slower_team, {"C6": ("holds", "does not hold")},
-     {"best woken team over the best serial copy, 16 huge page(s) per call"},
+     {"integer loop beside 2017: bound, nice -20, caller waits over alone"},
      ("team", "workers", "beside 2017")),
     (drift, {}, set(), ())]
 

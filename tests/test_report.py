@@ -244,8 +244,7 @@ def test_the_nearest_recorded_machine_stands_beside_ours(drawn, results, monkeyp
     found = report.write(run).read_text().partition('id="nearest"')[2].partition("</section>")[0]
     assert f"(run {other.full_name})" in found and "<strong>the same kind</strong>" in found
     assert machine.summary(machine.load(other.machine)) in found
-    release = machine.load(other.machine)["kernel"]["release"]
-    assert f"Linux {release} (there)" in found and "(here); commit" in found
+    assert "(here); commit" in found
     for pair in headline.beside(rows, theirs):
         assert re.search(f"{re.escape(pair.ours.label)}(?s:.(?!<tr))*"
                          f"{re.escape(times(pair.ours.speed))}(?s:.(?!<tr))*"

@@ -32,8 +32,8 @@ WAIT_SECONDS = {True: 0.05, False: 0.01}        # at the gate, by whether idle C
 WRITE_SECONDS = 0.02    # of a process's file, and until the next one starts
 BOOT_SECONDS = 4.0      # of a kernel in the lab, which answers for all its cells
 
-# A process's file: of its arms' facts, which a cell without channels says once.
-ARM_BYTES, FACTS_BYTES, CHANNEL_BYTES, VALUE_BYTES = 150, 1500, 150, 24
+# A process's file: facts of the process, said once, and of each arm and channel.
+ARM_BYTES, FACTS_BYTES, CHANNEL_BYTES, VALUE_BYTES = 300, 2000, 150, 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +165,7 @@ def boots_seconds(cells: Iterable[AnyCell]) -> float:
 
 def file_bytes(cell: Cell) -> int:
     """Of a process's file, rather too many than too few."""
-    arms = len(cell.arms)
-    if not cell.quiet:
-        return FACTS_BYTES + arms * (ARM_BYTES + VALUE_BYTES * cell.rounds)
-    # CPU times of the caller and the workers, one more channel, and a load's work.
-    channels = 3 + (cell.option("load") not in (None, "0"))
-    return arms * (FACTS_BYTES + ARM_BYTES + channels * CHANNEL_BYTES +
-                   (1 + channels) * VALUE_BYTES * cell.rounds)
+    # In quiet cells CPU times of the caller and the workers, one more channel, a load's work.
+    channels = 3 + (cell.option("load") not in (None, "0")) if cell.quiet else 0
+    return FACTS_BYTES + len(cell.arms) * (ARM_BYTES + channels * CHANNEL_BYTES +
+                                           (1 + channels) * VALUE_BYTES * cell.rounds)

@@ -151,7 +151,8 @@ def _headlines_figure(found: dict[str, dict[str, Estimate]]):
     ax.set_xscale("log")
     ax.set_xlabel("ratio")
     drawing.legend_below(fig, ax)
-    ax.set_title("The ratios that the answers rest on;\nruns of one kind of machine as in one state of it")
+    ax.set_title("The ratios that the answers rest on;\n"
+                 "runs of one kind of machine as in one state of it")
     return fig
 
 
