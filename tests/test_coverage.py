@@ -202,7 +202,7 @@ def test_runs_agree_unless_more_is_outside_than_chance_puts_there(monkeypatch, o
     lines, found = agreement(monkeypatch, ratios(*[1.0] * 20),
                              ratios(*[2.0] * outside, *[1.05] * (20 - outside)))
     assert found == agree and sum(line.startswith("DIFFER") for line in lines) == outside
-    assert lines[-1].startswith(f"{outside} of 20 outside; chance puts 4 or fewer")
+    assert lines[-1].startswith(f"{outside} of 20 outside, where one way counts half; chance puts 4 or")
 
 
 def test_exact_counts_and_what_one_run_lacks_are_told_and_not_judged(monkeypatch):
@@ -210,6 +210,9 @@ def test_exact_counts_and_what_one_run_lacks_are_told_and_not_judged(monkeypatch
     mine = {"count": Estimate(2, 2, 2), "mine": Estimate(1, 0, 2)}
     lines, agree = agreement(monkeypatch, {**ratios(1.0), **mine}, {**ratios(1.0), **counted})
     assert agree and [line[:6] for line in lines] == ["agree ", "exact ", "only i", "0 of 1"]
+    wide = {"ratio 0": Estimate(1.3, 0.8, 1.8)}
+    lines, agree = agreement(monkeypatch, ratios(1.0), wide)
+    assert agree and lines[0].startswith("one way") and lines[-1].startswith("0.5 of 1 outside")
     with pytest.raises(Lacking, match="no ratio in common"):
         agreement(monkeypatch, counted, counted)
 

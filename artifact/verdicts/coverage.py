@@ -18,6 +18,8 @@ from artifact.verdicts.state import at_one_state
 ENOUGH = 0.93           # of ratios, where 95 of 100 are promised
 SURE = 0.99             # that runs which keep the promise are said to agree
 
+WAYS = "DIFFER", "one way", "agree"     # by in how many of the two one ratio is in the other's interval
+
 Key = tuple[str, ...]   # of an arm: experiment, label, and all else that makes it the same
 
 
@@ -123,15 +125,15 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
         exact = all(ratio.low == ratio.high for ratio in pair)
         held = inside(*pair)
         ways += [] if exact else [held]
-        word = "exact " if exact else "agree " if held == 2 else "DIFFER"
-        lines.append(f"{word}  {pair[0]}  {pair[1]}  {key}")
+        word = "exact" if exact else WAYS[held]
+        lines.append(f"{word:7}  {pair[0]}  {pair[1]}  {key}")
     if not ways:
         raise Lacking(f"runs {one.run.name} and {other.run.name}", "have no ratio in common",
                       "measure both with the same parameters")
     lines += [f"only in one run: {key}" for key in here.keys() ^ there.keys()]
     outside, most = len(ways) - sum(ways) / 2, most_outside(len(ways))
-    return [*lines, f"{outside:g} of {len(ways)} outside; chance puts {most} or fewer there in "
-            f"{100 * SURE:.0f} of 100 pairs of runs"], outside <= most
+    return [*lines, f"{outside:g} of {len(ways)} outside, where one way counts half; chance puts "
+            f"{most} or fewer there in {100 * SURE:.0f} of 100 pairs of runs"], outside <= most
 
 
 def headlines(run: Measured) -> dict[str, Estimate]:
