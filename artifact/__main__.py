@@ -31,8 +31,9 @@ def main() -> int:
               "what is measured is kept: fix this and run again", file=sys.stderr)
         return Unwritable.status
     except KeyboardInterrupt:
-        print("interrupted: what is measured is kept, and make report draws it; the same command "
-              "continues", file=sys.stderr)
+        measures = arguments.command in (reproduce, notebook, kernel_lab, aa)
+        print("interrupted" + measures * (": what is measured is kept, and make report draws it; "
+                                          "the same command continues"), file=sys.stderr)
         return 130
 
 
@@ -317,7 +318,11 @@ def _read(names: list[str]) -> list:
     from artifact import measured
     from artifact.verdicts import pack as packed
 
-    return [measured.of(packed.opened(name)) for name in names]
+    found = [measured.of(packed.opened(name)) for name in names]
+    for run in found:
+        if run.provisional:
+            say(f"run {run.run.name} is provisional ({run.provisional}): what it lacks is left out")
+    return found
 
 
 def sharpness(arguments) -> int:

@@ -60,20 +60,23 @@ def test_what_the_recorded_runs_say_of_coverage_is_what_the_file_says():
     alike = [run for run in runs if machine.kind(run.machine) == machine.kind(runs[0].machine)]
     _, here = FILE.read_text().split("\n\n")
     assert coverage.table(alike, coverage.counted(alike)) == here.splitlines()
-    assert coverage.total(coverage.counted(alike)).share >= coverage.ENOUGH
+    found, = re.findall(r"two of these runs are in the tree.*?: ([\d.]+) and ([\d.]+)\.",
+                        " ".join(README.split()))
+    assert found == tuple(map(str, told(here.splitlines()[-1])[3:1:-1]))
 
 
 def cell(experiment="serial-ladder", arms=(BASE, FAST, TEAM), **fields):
     return Cell(experiment, "made", ("--rounds=4",), arms, 60, **fields)
 
 
-def run(rng, name, speed=0.0, follows=0.5, factors=(), experiment="serial-ladder", **others):
+def run(rng, name, speed=0.0, follows=0.5, factors=(), experiment="serial-ladder", varies=0.05,
+        **others):
     """A run in a state: all its times are exp(speed) as long, and ratios follow that.
 
     factors: by arm, how many times as long it takes beside that.
     """
     made, processes = cell(experiment), 60
-    states = speed + rng.normal(0, 0.05, (processes, 1))
+    states = speed + rng.normal(0, varies, (processes, 1))
 
     def times(arm=BASE, own=0.0):
         noise = rng.normal(0, 0.01, (processes, 4))
@@ -96,6 +99,29 @@ def test_an_arm_that_is_another_is_not_explained_by_the_state():
     rng = np.random.default_rng(2)
     found = coverage.counted([run(rng, "one"), run(rng, "other", 0.2, factors={FAST: 1.1})])
     assert found["serial-ladder"] == coverage.Count(4, 2, 2)
+
+
+def test_noise_of_the_baseline_is_no_state():
+    """The machine hardly varies within a run, and all arms are slower in the other one."""
+    rng = np.random.default_rng(13)
+    counts = [coverage.counted([run(rng, "one", varies=0.002, follows=0), run(
+        rng, "other", 1.0, varies=0.002, follows=0)])["serial-ladder"] for _ in range(100)]
+    assert sum(counts, coverage.Count()).share >= coverage.ENOUGH
+    still = [estimate.speedup(run(rng, name, varies=0).timed[0], FAST, BASE) for name in "ab"]
+    for ratio in still:
+        ratio.source.samples.seconds[BASE + TWIN][:] = 1e-4
+    assert np.isfinite([ratio.low for ratio in state.at_one_state(still)]).all()
+
+
+def test_one_run_under_two_names_is_refused():
+    rng = np.random.default_rng(14)
+    one, other = run(rng, "one"), run(rng, "other")
+    for each, began in ((one, "1"), (other, "2")):
+        each.timed[0].facts.append({"date": began})
+    assert coverage.counted([one, other])
+    other.timed[0].facts[:] = one.timed[0].facts
+    with pytest.raises(Misuse, match="one run under two names"):
+        coverage.counted([one, other])
 
 
 def test_ratios_without_a_source_or_of_two_processes_stay_as_they_are():
@@ -199,19 +225,20 @@ def ratios(*values):
 
 @pytest.mark.parametrize("outside, agree", [(0, True), (1, True), (4, True), (5, False), (20, False)])
 def test_runs_agree_unless_more_is_outside_than_chance_puts_there(monkeypatch, outside, agree):
-    lines, found = agreement(monkeypatch, ratios(*[1.0] * 20),
+    (_, *lines), found = agreement(monkeypatch, ratios(*[1.0] * 20),
                              ratios(*[2.0] * outside, *[1.05] * (20 - outside)))
     assert found == agree and sum(line.startswith("DIFFER") for line in lines) == outside
-    assert lines[-1].startswith(f"{outside} of 20 outside, where one way counts half; chance puts 4 or")
+    assert lines[-1].startswith(f"{outside} of 20 outside, where one way counts half. If they were "
+                                "independent, no more than 4")
 
 
 def test_exact_counts_and_what_one_run_lacks_are_told_and_not_judged(monkeypatch):
     counted = {"count": Estimate(3, 3, 3)}
     mine = {"count": Estimate(2, 2, 2), "mine": Estimate(1, 0, 2)}
-    lines, agree = agreement(monkeypatch, {**ratios(1.0), **mine}, {**ratios(1.0), **counted})
+    (_, *lines), agree = agreement(monkeypatch, {**ratios(1.0), **mine}, {**ratios(1.0), **counted})
     assert agree and [line[:6] for line in lines] == ["agree ", "exact ", "only i", "0 of 1"]
     wide = {"ratio 0": Estimate(1.3, 0.8, 1.8)}
-    lines, agree = agreement(monkeypatch, ratios(1.0), wide)
+    (_, *lines), agree = agreement(monkeypatch, ratios(1.0), wide)
     assert agree and lines[0].startswith("one way") and lines[-1].startswith("0.5 of 1 outside")
     with pytest.raises(Lacking, match="no ratio in common"):
         agreement(monkeypatch, counted, counted)

@@ -68,6 +68,15 @@ def check(runs: Sequence[Measured]) -> None:
         raise Misuse("runs to compare", "two or more different ones are needed",
                      'give them: RUNS="this-machine another"')
     likeness.refuse_unlike(records)
+    for one, other in itertools.combinations(runs, 2):
+        if (began := _began(one)) and began == _began(other):
+            raise Misuse(f"runs {one.run.full_name} and {other.run.full_name}",
+                         "are one run under two names", "give each run once")
+
+
+def _began(run: Measured) -> list[str]:
+    """When the processes of its first cell began."""
+    return [facts["date"] for facts in run.timed[0].facts if "date" in facts] if run.timed else []
 
 
 def _ratios(run: Measured) -> dict[Key, Estimate]:
@@ -119,7 +128,8 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
     """
     check((one, other))
     here, there = (headlines(run) for run in (one, other))
-    lines, ways = [], []
+    lines, ways = [f"{one.run.name} and {other.run.name}, the ratios of one cell as in one state of "
+                   "the machine:"], []
     for key in [key for key in here if key in there]:
         pair = at_one_state([here[key], there[key]])
         exact = all(ratio.low == ratio.high for ratio in pair)
@@ -130,10 +140,11 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
     if not ways:
         raise Lacking(f"runs {one.run.name} and {other.run.name}", "have no ratio in common",
                       "measure both with the same parameters")
-    lines += [f"only in one run: {key}" for key in here.keys() ^ there.keys()]
+    lines += [f"only in one run: {key}" for key in sorted(here.keys() ^ there.keys())]
     outside, most = len(ways) - sum(ways) / 2, most_outside(len(ways))
-    return [*lines, f"{outside:g} of {len(ways)} outside, where one way counts half; chance puts "
-            f"{most} or fewer there in {100 * SURE:.0f} of 100 pairs of runs"], outside <= most
+    return [*lines, f"{outside:g} of {len(ways)} outside, where one way counts half. If they were "
+            f"independent, no more than {most} would be in {100 * SURE:.0f} of 100 pairs of runs."], \
+        outside <= most
 
 
 def headlines(run: Measured) -> dict[str, Estimate]:

@@ -3,7 +3,8 @@
 
 A machine is faster in one hour than in another, and not alike in all it does: most of
 what differs between two runs of a serial cell is one factor, common to all arms. The
-baseline's own time shows it, from process to process and from run to run. So ratios
+baseline's own time shows it, from process to process and from run to run; that of its
+twin is taken, as noise in common with the ratio would pass for state. So ratios
 of two runs are compared as they would be in one state of the machine. This brings more
 of them into each other's intervals over whole runs of one machine, most where it was
 in the most different states (data/recorded/coverage.txt). It is for runs side by side:
@@ -35,10 +36,11 @@ def at_one_state(ratios: Sequence[Estimate]) -> list[Estimate]:
     if len(sources) < max(2, len(ratios)) or any(
             each.samples.processes < FEWEST for each in sources):
         return list(ratios)
-    states = [estimate.log_baseline(each.samples) for each in sources]
+    states = [estimate.log_twin(each.samples) for each in sources]
     logs = [estimate.log_speedups(each.samples, each.arm, each.over) for each in sources]
     slope, error = _common_slope(states, logs)
     middle = float(np.mean([state.mean() for state in states]))
+    # Two standard errors, over twice the way: to the middle, and on to another run.
     return [_brought(y - slope * (x - middle), 4 * error * abs(x.mean() - middle))
             for x, y in zip(states, logs)]
 
@@ -47,6 +49,8 @@ def _common_slope(states: list[np.ndarray], logs: list[np.ndarray]) -> tuple[flo
     """Of least squares within each run, and its standard error."""
     x, y = (np.concatenate([each - each.mean() for each in run]) for run in (states, logs))
     spread = float((x ** 2).sum())
+    if spread == 0:
+        return 0.0, 0.0     # a clock that shows no state
     slope = float((x * y).sum()) / spread
     left = float(((y - slope * x) ** 2).sum()) / (len(x) - len(states) - 1)
     return slope, float(np.sqrt(left / spread))
