@@ -213,11 +213,14 @@ def busy_time(e: Evidence) -> Finding:
     margin = round(100 * MARGIN)
     ratios, found = teams.no_worse(samples, arm, margin)
     repeats = zip(*(ratio.repeats for ratio in ratios.values()))
-    return Finding(ratios["mean"], (samples,), arms=(arm, estimate.best_serial(samples, arm)),
+    # What decides: the clearest of those that are worse, else the one that is least clearly not.
+    deciding = max(ratios, key=lambda name: (ratios[name].low if found == "worse" else
+                                             ratios[name].high))
+    return Finding(ratios[deciding], (samples,), arms=(arm, estimate.best_serial(samples, arm)),
                    word=BUSY[found], at_edge=any(
                        teams.judged(repeat, margin) != found for repeat in repeats),
-                   reason=", ".join(f"{name} {ratio}" for name, ratio in ratios.items()
-                                    if name != "mean"))
+                   reason=f"that is the {deciding}; " + ", ".join(
+                       f"{name} {ratio}" for name, ratio in ratios.items() if name != deciding))
 
 
 def _best_woken(samples: Samples) -> tuple[str, str]:
