@@ -31,9 +31,8 @@ def main() -> int:
               "what is measured is kept: fix this and run again", file=sys.stderr)
         return Unwritable.status
     except KeyboardInterrupt:
-        measures = arguments.command in (reproduce, notebook, kernel_lab, aa)
-        print("interrupted" + measures * (": what is measured is kept, and make report draws it; "
-                                          "the same command continues"), file=sys.stderr)
+        print("interrupted: what is measured is kept, and make report draws it; the same command "
+              "continues", file=sys.stderr)
         return 130
 
 
