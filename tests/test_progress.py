@@ -243,7 +243,7 @@ def test_a_terminal_shows_a_line_for_each_experiment_and_one_for_all(clock):
     assert re.fullmatch(rf"serial-ladder +━* +1 of 500 +{100 * half:.1f} % of 1.7 %", serial)
     assert re.fullmatch(r"load +━* +0 of 700 +-", load)
     assert re.fullmatch(r"stage: three quarters +━* +1 of 13200 +1:05 gone, 58:55 left", total)
-    assert re.match("an experiment of a na?… ", long)      # versions of rich differ
+    assert long.startswith("an experiment of a na… ")
     assert {len(line) for line in lines_of(output.getvalue()) if line} == {80}
 
 

@@ -14,6 +14,7 @@ import pytest
 from artifact import estimate, sharpness
 from artifact.cells import REPLICAS, TWIN, Cell
 from artifact.samples import Samples
+from tests.noise import bimodal, drifting, heavy_tailed, independent, remembering, stepping
 
 MOST = 40               # processes
 GRID = 6 * MOST         # moments of a run
@@ -24,36 +25,11 @@ CHANCE = 0.005          # three standard errors of the difference of two such co
 BASE, OTHER, THIRD = "serial:bulk:libc", "serial:page:libc", "serial:bulk:movsq"
 
 
-def independent(rng):
-    return rng.normal(size=(RUNS, GRID))
-
-
-def remembering(rng):
-    """AR(1), of 0.6 between two neighbours of the most processes."""
-    r, steps, values = 0.6 ** (MOST / GRID), independent(rng), []
-    for step in steps.T:
-        values.append(r * values[-1] + math.sqrt(1 - r * r) * step if values else step)
-    return np.array(values).T
-
-
-def drifting(rng):
-    return 0.5 * independent(rng) + 0.2 * math.sqrt(MOST / GRID) * independent(rng).cumsum(axis=1)
-
-
-def stepping(rng):
-    at = rng.uniform(0, GRID, (RUNS, 1))
-    return independent(rng) + 2 * rng.choice([-1, 1], (RUNS, 1)) * (np.arange(GRID) >= at)
-
-
-def heavy_tailed(rng):
-    return rng.standard_t(2.5, (RUNS, GRID))
-
-
-def bimodal(rng):
-    return 0.3 * independent(rng) + 2 * (rng.random((RUNS, GRID)) < 0.3)
-
-
 KINDS = (independent, remembering, drifting, stepping, heavy_tailed, bimodal)
+
+
+def of_runs(kind, rng):
+    return kind(rng, RUNS, GRID, GRID / MOST)
 
 
 def moments(start, end, count):
@@ -126,7 +102,7 @@ def lost(kind, stop, reached):
     """Coverage that stopping costs. reached: processes after which about half of
     the runs would be sharp."""
     rng = np.random.default_rng(18)
-    runs = kind(rng), kind(rng)
+    runs = of_runs(kind, rng), of_runs(kind, rng)
     wanted = float(np.median(unstopped(runs[0], reached).half))
     return repeated(*map(unstopped, runs)) - repeated(*(stop(noise, wanted) for noise in runs))
 
@@ -149,7 +125,7 @@ def test_nor_with_a_look_after_every_process(kind):
 
 
 def test_stopping_saves_what_it_may_and_no_more():
-    noise = independent(np.random.default_rng(5))
+    noise = of_runs(independent, np.random.default_rng(5))
     for reached, least, most in ((10, 30, 31), (20, 30, 34), (60, 38, 40)):
         wanted = float(np.median(unstopped(noise, reached).half))
         assert least <= stopped(noise, wanted).count.mean() <= most
