@@ -56,7 +56,7 @@ class Estimate:
 
     @property
     def repeats(self) -> tuple[Estimate, Estimate]:
-        """What a repeat may find at most and at least: at either end, and as wide."""
+        """What a repeat may find at least and at most: either end, with an interval as wide."""
         down, up = (Estimate(end, self.low + end - self.value, self.high + end - self.value)
                     for end in (self.low, self.high))
         return down, up

@@ -406,6 +406,7 @@ def test_a_verdict_at_its_edge_says_so_wherever_it_is_told(monkeypatch):
         assert verdict.word == "holds"
         told[ratio] = verdict.why, "\n".join(claims.table([verdict])), verdict
     assert claims.EDGE in told[0.965][0] and claims.EDGE in told[0.965][1]
+    assert told[0.965][2].at_edge and not told[1.02][2].at_edge
     assert told[1.02][0] == claim.band and claims.EDGE not in told[1.02][1]
 
 

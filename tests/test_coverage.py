@@ -48,8 +48,8 @@ def test_the_readme_says_how_often_the_promise_was_kept():
     first, *_ = lines = everywhere.splitlines()
     rows = [told(line) for line in lines[3:]]
     _, _, plain, adjusted, below = rows.pop()
-    found, = re.findall(r"Over (\d+) whole runs of one machine, ([\d.]+) of 100 were, and ([\d.]+) as "
-                        r"measured;(.*?)\.\s", " ".join(README.split()))
+    found, = re.findall(r"Over (\d+) whole runs of one machine, ([\d.]+) of 100 do at one state, and "
+                        r"([\d.]+) as measured;(.*?)\.\s", " ".join(README.split()))
     assert found[:3] == (first.split()[0], str(adjusted), str(plain)) and not below
     named = re.findall(r"`([a-z-]+)` ([\d.]+)", found[3])
     assert named == [(name, str(share)) for name, _, _, share, low in rows if low]
@@ -228,8 +228,8 @@ def test_runs_agree_unless_more_is_outside_than_chance_puts_there(monkeypatch, o
     (_, *lines), found = agreement(monkeypatch, ratios(*[1.0] * 20),
                              ratios(*[2.0] * outside, *[1.05] * (20 - outside)))
     assert found == agree and sum(line.startswith("DIFFER") for line in lines) == outside
-    assert lines[-1].startswith(f"{outside} of 20 outside, where one way counts half. If they were "
-                                "independent, no more than 4")
+    assert lines[-1].startswith(f"{outside} of 20 lie outside; one way counts as half. If they "
+                                "were independent, chance would put no more than 4")
 
 
 def test_exact_counts_and_what_one_run_lacks_are_told_and_not_judged(monkeypatch):
@@ -239,7 +239,7 @@ def test_exact_counts_and_what_one_run_lacks_are_told_and_not_judged(monkeypatch
     assert agree and [line[:6] for line in lines] == ["agree ", "exact ", "only i", "0 of 1"]
     wide = {"ratio 0": Estimate(1.3, 0.8, 1.8)}
     (_, *lines), agree = agreement(monkeypatch, ratios(1.0), wide)
-    assert agree and lines[0].startswith("one way") and lines[-1].startswith("0.5 of 1 outside")
+    assert agree and lines[0].startswith("one way") and lines[-1].startswith("0.5 of 1 lie outside")
     with pytest.raises(Lacking, match="no ratio in common"):
         agreement(monkeypatch, counted, counted)
 

@@ -11,7 +11,7 @@ import math
 
 from artifact import __version__, machine, paths
 from artifact.measured import Measured
-from artifact.verdicts.claims import EDGE, Verdict
+from artifact.verdicts.claims import Verdict
 
 FORMAT = 1
 SCHEMA = paths.ROOT / "data" / "claims.schema.json"
@@ -42,7 +42,7 @@ def _claim(run: paths.Run, verdict: Verdict) -> dict:
         "ratio": _number(ratio.value) if ratio else None,
         "interval": _numbers((ratio.low, ratio.high)) if ratio else None,
         "verdict": verdict.word, "reason": verdict.why,
-        "at_edge": EDGE in verdict.why,
+        "at_edge": verdict.at_edge,
         "cells": [{"cell": cell, "sha256": _digests(run, cell)}
                   for cell in dict.fromkeys(verdict.cells)]}
 

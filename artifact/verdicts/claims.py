@@ -69,7 +69,8 @@ class Claim:
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """word: one of WORDS. why: a doubt, else what the test adds, else the claim's band.
-    cells: the ids of those it is judged by. routines: what is copied with there."""
+    cells: the ids of those it is judged by. routines: what is copied with there. at_edge:
+    whether a repeat might well get another word; why says so, too."""
 
     claim: Claim
     word: str
@@ -77,6 +78,7 @@ class Verdict:
     measured: Estimate | None = None
     cells: tuple[str, ...] = ()
     routines: tuple[str, ...] = ()
+    at_edge: bool = False
 
 
 @functools.cache
@@ -192,14 +194,11 @@ def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
     doubts = [f"cell {s.cell.experiment} {s.cell.label} {why}" for s in found.cells
               if isinstance(s, Samples) and (why := doubt(s))]
     doubts += [found.doubt] if found.doubt else []
-    if doubts:
-        word, told = "inconclusive", doubts
-    else:
-        word = found.word or decide(found.measured, claim.holds)
-        edge = found.at_edge if found.word else at_edge(found.measured, claim.holds)
-        told = [*filter(None, [found.reason]), *([EDGE] if edge else [])]
+    edge = not doubts and (found.at_edge if found.word else at_edge(found.measured, claim.holds))
+    word = "inconclusive" if doubts else found.word or decide(found.measured, claim.holds)
+    told = doubts or [*filter(None, [found.reason]), *([EDGE] if edge else [])]
     return Verdict(claim, word, "; ".join(told) or claim.band, found.measured,
-                   tuple(samples.cell.id for samples in found.cells), found.routines)
+                   tuple(samples.cell.id for samples in found.cells), found.routines, edge)
 
 
 def doubt(samples: Samples) -> str:
@@ -232,7 +231,7 @@ def decide(measured: Estimate | None, region: tuple[float, float] | None) -> str
     return "holds" if inside else "does not hold" if outside else "inconclusive"
 
 
-EDGE = "at its edge: another run may well be given another verdict"
+EDGE = "at its edge: another run might get another verdict"
 
 
 def at_edge(measured: Estimate | None, region: tuple[float, float] | None) -> bool:

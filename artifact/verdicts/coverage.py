@@ -46,7 +46,7 @@ def counted(runs: Sequence[Measured]) -> dict[str, Count]:
     """Of each experiment: every arm's ratio to its baseline in one run against the interval
     in another, each way round, for all pairs.
 
-    Raises Misuse where the runs are of several machines, or less than two, and Lacking
+    Raises Misuse where the runs are of several machines, or fewer than two, and Lacking
     where they have no cell in common.
     """
     check(runs)
@@ -106,7 +106,7 @@ def inside(one: Estimate, other: Estimate) -> int:
 def table(runs: Sequence[Measured], found: dict[str, Count]) -> list[str]:
     """A line that names the runs, one for each experiment, and one for all."""
     lines = [f"{len(runs)} runs: {', '.join(run.run.name for run in runs)}",
-             "of 100 ratios of one run, inside the interval in another:",
+             "of 100 ratios of one run, how many lie in the interval of another:",
              f"{'experiment':16} {'ratios':>7} {'as measured':>13} {'at one state':>13}"]
     for name, count in [*sorted(found.items()), ("all", total(found))]:
         note = "" if count.share >= ENOUGH else f"  below {100 * ENOUGH:.0f}"
@@ -128,8 +128,8 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
     """
     check((one, other))
     here, there = (headlines(run) for run in (one, other))
-    lines, ways = [f"{one.run.name} and {other.run.name}, the ratios of one cell as in one state of "
-                   "the machine:"], []
+    lines, ways = [f"{one.run.name} and {other.run.name}; ratios within a cell are brought to one "
+                   "state of the machine"], []
     for key in [key for key in here if key in there]:
         pair = at_one_state([here[key], there[key]])
         exact = all(ratio.low == ratio.high for ratio in pair)
@@ -142,9 +142,9 @@ def agreement(one: Measured, other: Measured) -> tuple[list[str], bool]:
                       "measure both with the same parameters")
     lines += [f"only in one run: {key}" for key in sorted(here.keys() ^ there.keys())]
     outside, most = len(ways) - sum(ways) / 2, most_outside(len(ways))
-    return [*lines, f"{outside:g} of {len(ways)} outside, where one way counts half. If they were "
-            f"independent, no more than {most} would be in {100 * SURE:.0f} of 100 pairs of runs."], \
-        outside <= most
+    return [*lines, f"{outside:g} of {len(ways)} lie outside; one way counts as half. If they were "
+            f"independent, chance would put no more than {most} there in {100 * SURE:.0f} of 100 pairs "
+            "of runs."], outside <= most
 
 
 def headlines(run: Measured) -> dict[str, Estimate]:

@@ -219,7 +219,7 @@ def busy_time(e: Evidence) -> Finding:
     return Finding(ratios[deciding], (samples,), arms=(arm, estimate.best_serial(samples, arm)),
                    word=BUSY[found], at_edge=any(
                        teams.judged(repeat, margin) != found for repeat in repeats),
-                   reason=f"that is the {deciding}; " + ", ".join(
+                   reason=f"the {deciding} decides; " + ", ".join(
                        f"{name} {ratio}" for name, ratio in ratios.items() if name != deciding))
 
 
